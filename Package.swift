@@ -21,6 +21,11 @@ let package = Package(
         .target(
             name: "TextCore",
             dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "ShardIO",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "ShardIOTests", dependencies: ["ShardIO", "TestSupport", "TextCore"]),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
     ],
     swiftLanguageModes: [.v6]
