@@ -9,7 +9,9 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
-        .library(name: "TextCore", targets: ["TextCore"])
+        .library(name: "ShardIO", targets: ["ShardIO"]),
+        .library(name: "TextCore", targets: ["TextCore"]),
+        .library(name: "Verifiers", targets: ["Verifiers"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -24,9 +26,13 @@ let package = Package(
         .target(
             name: "ShardIO",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "Verifiers",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "ShardIOTests", dependencies: ["ShardIO", "TestSupport", "TextCore"]),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
+        .testTarget(name: "VerifiersTests", dependencies: ["TestSupport", "TextCore", "Verifiers"]),
     ],
     swiftLanguageModes: [.v6]
 )
