@@ -9,6 +9,7 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
+        .library(name: "Datasets", targets: ["Datasets"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "TextCore", targets: ["TextCore"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
@@ -23,6 +24,7 @@ let package = Package(
         .target(
             name: "TextCore",
             dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(name: "Datasets", dependencies: ["TextCore"]),
         .target(
             name: "ShardIO",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
@@ -30,6 +32,7 @@ let package = Package(
             name: "Verifiers",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TextCore"]),
         .testTarget(name: "ShardIOTests", dependencies: ["ShardIO", "TestSupport", "TextCore"]),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
         .testTarget(name: "VerifiersTests", dependencies: ["TestSupport", "TextCore", "Verifiers"]),
