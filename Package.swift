@@ -9,7 +9,8 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
-        .library(name: "TextCore", targets: ["TextCore"])
+        .library(name: "TensorCore", targets: ["TensorCore"]),
+        .library(name: "TextCore", targets: ["TextCore"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -18,10 +19,14 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .target(name: "CKernels"),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(
             name: "TextCore",
             dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
+        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels"]),
     ],
     swiftLanguageModes: [.v6]
 )
