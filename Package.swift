@@ -24,7 +24,9 @@ let package = Package(
         .target(
             name: "TextCore",
             dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
-        .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
+        .testTarget(
+            name: "TextCoreTests",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels"]),
     ],
