@@ -3,14 +3,16 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers
+//   0  CKernels, COpenBLAS, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
 //   2  LanguageModels                     3  Training
 //   4  SFT, Evaluation                    5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
     name: "Hone",
     products: [
-        .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "TextCore", targets: ["TextCore"]),
+        .library(name: "TensorCore", targets: ["TensorCore"]),
+        .library(name: "ShardIO", targets: ["ShardIO"]),
+        .library(name: "Evaluation", targets: ["Evaluation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -21,14 +23,27 @@ let package = Package(
     targets: [
         .target(name: "CKernels"),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(
-            name: "TextCore",
-            dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+            name: "ShardIO",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "Evaluation",
+            dependencies: [
+                "ShardIO", "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "TextCoreTests",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
-        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
-        .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
+        .testTarget(
+            name: "ShardIOTests",
+            dependencies: [
+                "ShardIO", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
