@@ -9,7 +9,8 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
-        .library(name: "TextCore", targets: ["TextCore"])
+        .library(name: "Recipes", targets: ["Recipes"]),
+        .library(name: "TextCore", targets: ["TextCore"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -21,7 +22,14 @@ let package = Package(
         .target(
             name: "TextCore",
             dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "Recipes",
+            dependencies: [
+                "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
+        .testTarget(name: "RecipesTests", dependencies: ["Recipes", "TextCore"]),
     ],
     swiftLanguageModes: [.v6]
 )
