@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Evaluation", targets: ["Evaluation"]),
+        .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -33,6 +34,14 @@ let package = Package(
             dependencies: [
                 "ShardIO", "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
+        .target(
+            name: "Recipes",
+            dependencies: [
+                "Evaluation", "ShardIO", "TensorCore", "TextCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "TextCoreTests",
@@ -43,6 +52,13 @@ let package = Package(
             dependencies: [
                 "ShardIO", "TestSupport", "TextCore",
                 .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "RecipesTests",
+            dependencies: [
+                "Recipes", "TestSupport", "TextCore", "TensorCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Yams", package: "Yams"),
             ]),
     ],
     swiftLanguageModes: [.v6]
