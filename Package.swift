@@ -9,7 +9,8 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
-        .library(name: "TextCore", targets: ["TextCore"])
+        .library(name: "TextCore", targets: ["TextCore"]),
+        .library(name: "Tokenization", targets: ["Tokenization"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -21,7 +22,13 @@ let package = Package(
         .target(
             name: "TextCore",
             dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "Tokenization",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
+        .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "TextCore", "Tokenization"]),
     ],
     swiftLanguageModes: [.v6]
 )
