@@ -11,8 +11,8 @@ let package = Package(
     products: [
         .library(name: "TextCore", targets: ["TextCore"]),
         .library(name: "TensorCore", targets: ["TensorCore"]),
+        .library(name: "Tokenization", targets: ["Tokenization"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
-        .library(name: "Evaluation", targets: ["Evaluation"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -27,17 +27,15 @@ let package = Package(
         .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(
+            name: "Tokenization",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
             name: "ShardIO",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
-            name: "Evaluation",
-            dependencies: [
-                "ShardIO", "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
-            ]),
-        .target(
             name: "Recipes",
             dependencies: [
-                "Evaluation", "ShardIO", "TensorCore", "TextCore",
+                "ShardIO", "TensorCore", "TextCore", "Tokenization",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -48,6 +46,12 @@ let package = Package(
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
         .testTarget(
+            name: "TokenizationTests",
+            dependencies: [
+                "TextCore", "Tokenization", "TestSupport",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "ShardIOTests",
             dependencies: [
                 "ShardIO", "TestSupport", "TextCore",
@@ -56,7 +60,7 @@ let package = Package(
         .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "Recipes", "TestSupport", "TextCore", "TensorCore",
+                "Recipes", "TestSupport", "TextCore", "TensorCore", "Tokenization",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
