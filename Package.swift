@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "Tokenization", targets: ["Tokenization"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
+        .library(name: "Verifiers", targets: ["Verifiers"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -33,9 +34,12 @@ let package = Package(
             name: "ShardIO",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
+            name: "Verifiers",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
             name: "Recipes",
             dependencies: [
-                "ShardIO", "TensorCore", "TextCore", "Tokenization",
+                "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -55,6 +59,12 @@ let package = Package(
             name: "ShardIOTests",
             dependencies: [
                 "ShardIO", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "VerifiersTests",
+            dependencies: [
+                "TestSupport", "TextCore", "Verifiers",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
