@@ -37,9 +37,12 @@ let package = Package(
             name: "Verifiers",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
+            name: "Datasets",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
             name: "Recipes",
             dependencies: [
-                "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
+                "Datasets", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -67,6 +70,9 @@ let package = Package(
                 "TestSupport", "TextCore", "Verifiers",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
+        .testTarget(
+            name: "DatasetsTests",
+            dependencies: ["Datasets", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .testTarget(
             name: "RecipesTests",
             dependencies: [
