@@ -29,7 +29,11 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
-        .testTarget(name: "RecipesTests", dependencies: ["Recipes", "TextCore"]),
+        .testTarget(
+            name: "RecipesTests",
+            dependencies: [
+                "Recipes", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
