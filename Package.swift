@@ -12,7 +12,6 @@ let package = Package(
         .library(name: "TextCore", targets: ["TextCore"]),
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "Tokenization", targets: ["Tokenization"]),
-        .library(name: "Datasets", targets: ["Datasets"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
         .library(name: "Recipes", targets: ["Recipes"]),
@@ -31,7 +30,6 @@ let package = Package(
         .target(
             name: "Tokenization",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
-        .target(name: "Datasets", dependencies: ["TextCore"]),
         .target(
             name: "ShardIO",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
@@ -39,9 +37,12 @@ let package = Package(
             name: "Verifiers",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
+            name: "Datasets",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
             name: "Recipes",
             dependencies: [
-                "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
+                "Datasets", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -57,7 +58,6 @@ let package = Package(
                 "TextCore", "Tokenization", "TestSupport",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
-        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "TextCore"]),
         .testTarget(
             name: "ShardIOTests",
             dependencies: [
@@ -70,6 +70,9 @@ let package = Package(
                 "TestSupport", "TextCore", "Verifiers",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
+        .testTarget(
+            name: "DatasetsTests",
+            dependencies: ["Datasets", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .testTarget(
             name: "RecipesTests",
             dependencies: [

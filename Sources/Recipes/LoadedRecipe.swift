@@ -51,7 +51,7 @@ public struct LoadedRecipe: Sendable {
 ///
 /// ```swift
 /// let formats = RecipeCheck { recipe, findings in
-///     for (index, source) in recipe.data.train.elements.enumerated() where !known.contains(source.format) {
+///     for (index, source) in recipe.data.train.enumerated() where !known.contains(source.format) {
 ///         findings.report(at: "data.train.\(index).format", "unknown format '\(source.format)'", why: …, fix: …)
 ///     }
 /// }

@@ -7,7 +7,7 @@ public import TextCore
 /// A recipe is read with `LoadedRecipe.load`; this type says what the recipe language has, section by section.
 public struct Recipe: Sendable, Hashable {
     /// Version of the recipe language.
-    public var schema = 1
+    public var schema = LanguageVersion.one
     /// Name of the run; of the recipe's file, where none is written.
     public var name = ""
     /// Key of every random number of the run.
@@ -16,7 +16,7 @@ public struct Recipe: Sendable, Hashable {
     public var outputFolder = RecipePath("/runs")
     public var model = ModelSettings()
     public var adapter = AdapterSettings()
-    public var method = Method.sft
+    public var method = TrainingMethod.sft
     /// The block of `method: sft`; `nil` for other methods.
     public var sft: SFTSettings?
     public var data = DataSettings()
@@ -30,21 +30,43 @@ public struct Recipe: Sendable, Hashable {
 }
 
 /// What is trained: a row here, a block of the same name in `Recipe.table`, and a check in `Recipe.finish`.
-public enum Method: String, Sendable, Hashable, CaseIterable {
+public enum TrainingMethod: String, Sendable, Hashable, CaseIterable {
     /// Supervised fine-tuning on conversations or completions.
     case sft
     /// Next-token training on raw text.
     case pretrain
 }
 
-extension Method: RecipeWord {
+/// Versions of the recipe language that can be read.
+public enum LanguageVersion: Int, Sendable, Hashable {
+    case one = 1
+}
+
+extension LanguageVersion: RecipeValue {
+    package static var shape: ValueShape { .scalar(schema: ["const": 1], expected: "the version 1") }
+
+    package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> LanguageVersion? {
+        if case .integer(let number) = node.scalar, let version = LanguageVersion(rawValue: number) { return version }
+        decoder.report(
+            node, "schema is \(node.shown), but this version of Hone reads schema 1",
+            why: "Keys of another schema may mean something else",
+            fix: "Write `schema: 1` and mend what is then reported")
+        return nil
+    }
+
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { .integer(rawValue) }
+}
+
+extension TrainingMethod: RecipeWord {
     package static var planned: [String: String] {
         let names = ["dpo", "kto", "orpo", "simpo", "ipo", "rft", "grpo", "distill", "reward"]
         let fix = "Write `method: sft` or `method: pretrain`, or use a version that trains it"
         return Dictionary(uniqueKeysWithValues: names.map { ($0, fix) })
     }
 
-    package static var spellings: [String: Method] { ["pt": .pretrain, "cpt": .pretrain, "full": .sft, "lora": .sft] }
+    package static var spellings: [String: TrainingMethod] {
+        ["pt": .pretrain, "cpt": .pretrain, "full": .sft, "lora": .sft]
+    }
 }
 
 extension Recipe: RecipeSection {
@@ -62,7 +84,7 @@ extension Recipe: RecipeSection {
         ],
         fields: [
             Field(
-                "schema", \.schema, "Version of the recipe language, which is 1.", in: .within(1...1), isRequired: true),
+                "schema", \.schema, "Version of the recipe language, which is 1.", isRequired: true),
             Field(
                 "name", \.name, "Name of the run.", derivation: "the recipe's file name without its extension",
                 changesResults: false),
@@ -95,18 +117,17 @@ extension Recipe: RecipeSection {
                 why: "Nothing would read the block", fix: "Remove it, or write `method: sft`")
             sft = nil
         }
-        if !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
-        if method == .pretrain, sequence.onOverflow == .error, !decoder.isWritten("sequence.on_overflow") {
-            sequence.onOverflow = .split
-        }
-        if model.initial != nil, adapter.type != .full, decoder.isWritten("adapter") {
-            decoder.report(
-                "adapter.type", "adapter.type is \(adapter.type.rawValue), but model.init makes new weights",
-                why: "A random model would stay random under its adapter", fix: "Write `adapter: full`")
-        } else if model.initial != nil {
+        if model.initial != nil {
+            let written = AdapterSettings.table.schema.names.filter { decoder.isWritten("adapter.\($0)") }
+            if adapter.type != .full, let first = written.first {
+                decoder.report(
+                    "adapter.\(first)", "adapter.\(first) asks for an adapter, but model.init makes new weights",
+                    why: "A random model would stay random under its adapter", fix: "Write `adapter: full`")
+            }
+            adapter = AdapterSettings()
             adapter.type = .full
         }
-        if model.initial != nil, !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
+        if !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
     }
 
     /// Adapters take larger steps than full weights, new weights larger ones still.

@@ -17,6 +17,11 @@ public struct BPETrainer: Sendable {
     public var splitPattern: String
     /// Tokens that are never split, in the order of their numbers.
     public var specialTokens: [String]
+    /// Tokens that are never split but are ordinary text, such as the labels of a classifier; numbered after the special
+    /// ones. Decoding keeps them.
+    public var addedTokens: [String] = []
+    /// Whether text is turned to lower case before it is split; special and added tokens are found before that.
+    public var lowercases = false
     /// Which of the special tokens starts a sequence, ends one, and fills.
     public var beginningOfSequence, endOfSequence, padding: String?
     /// Whether `encode` puts the start token before a text.
@@ -62,7 +67,7 @@ public struct BPETrainer: Sendable {
         } catch {
             throw TokenizationError("the split pattern cannot be used: \(error)")
         }
-        var learner = PairLearner(wordCounts: Self.countWords(in: texts, regex: regex), firstID: specials.count)
+        var learner = PairLearner(wordCounts: countWords(in: texts, regex: regex), firstID: specials.count)
         let merges = learner.learn(upTo: vocabularySize, minimumFrequency: minimumFrequency)
         return TrainedTokenizer(
             trainer: self, specialTokens: specials, pieces: learner.pieces.map { ByteLevelAlphabet.encode($0) },
@@ -71,11 +76,11 @@ public struct BPETrainer: Sendable {
 
     private func allSpecialTokens() throws(TokenizationError) -> [String] {
         var tokens: [String] = []
-        for token in specialTokens + [beginningOfSequence, endOfSequence, padding].compactMap(\.self)
+        for token in specialTokens + [beginningOfSequence, endOfSequence, padding].compactMap(\.self) + addedTokens
         where !tokens.contains(where: { $0.utf8.elementsEqual(token.utf8) }) {
             guard (1...AddedToken.maximumLength).contains(token.utf8.count) else {
                 throw TokenizationError(
-                    "the special token \(quoted(token.utf8)) has \(token.utf8.count) bytes; "
+                    "the token \(quoted(token.utf8)) has \(token.utf8.count) bytes; "
                         + "1 to \(AddedToken.maximumLength) are possible")
             }
             tokens.append(token)
@@ -83,7 +88,7 @@ public struct BPETrainer: Sendable {
         let smallest = tokens.count + 256
         guard (smallest...Vocabulary.maximumSize).contains(vocabularySize) else {
             throw TokenizationError(
-                "a vocabulary of \(vocabularySize) is not possible: the 256 bytes and \(tokens.count) special tokens "
+                "a vocabulary of \(vocabularySize) is not possible: the 256 bytes and \(tokens.count) special or added tokens "
                     + "need \(smallest), and \(Vocabulary.maximumSize) is the limit")
         }
         guard minimumFrequency >= 1 else {
@@ -95,9 +100,10 @@ public struct BPETrainer: Sendable {
         return tokens
     }
 
-    private static func countWords(in texts: some Sequence<String>, regex: LinearRegex) -> [[UInt8]: Int] {
+    private func countWords(in texts: some Sequence<String>, regex: LinearRegex) -> [[UInt8]: Int] {
         var counts: [[UInt8]: Int] = [:]
-        for var text in texts {
+        for text in texts {
+            var text = lowercases ? text.lowercased() : text
             text.withUTF8 { bytes in
                 var position = 0
                 for match in regex.matches(in: bytes) where !match.isEmpty {
@@ -280,10 +286,10 @@ public struct TrainedTokenizer: Sendable {
                 specialTokens.enumerated().map { id, token in
                     [
                         "id": .integer(id), "content": .string(token), "single_word": false, "lstrip": false,
-                        "rstrip": false, "normalized": false, "special": true,
+                        "rstrip": false, "normalized": false, "special": .bool(!trainer.addedTokens.contains(token)),
                     ]
                 }),
-            "normalizer": nil,
+            "normalizer": trainer.lowercases ? ["type": "Lowercase"] : nil,
             "pre_tokenizer": [
                 "type": "Sequence",
                 "pretokenizers": [

@@ -60,11 +60,10 @@ package struct RecipeOverride: Sendable {
         _ node: RecipeNode, _ rest: ArraySlice<String>, _ shape: ValueShape?
     ) throws(RecipeError) -> RecipeNode {
         guard let step = rest.first else { return try replaced(node, shape) }
-        let further = rest.dropFirst()
         switch node.content {
-        case .list(let elements): return try applyToElement(node, elements, step, further, shape)
-        case .mapping(let entries): return try applyToKey(node, entries, step, further, shape)
-        case .null: return try applyToKey(node, [], step, further, shape)
+        case .list(let elements): return try applyToElement(node, elements, rest, shape)
+        case .mapping(let entries): return try applyToKey(node, entries, rest, shape)
+        case .null: return try applyToKey(node, [], rest, shape)
         default:
             throw refused(
                 "'\(done(rest))' is \(node.shown), which has no '\(step)' in it",
@@ -73,13 +72,13 @@ package struct RecipeOverride: Sendable {
     }
 
     private func applyToElement(
-        _ node: RecipeNode, _ elements: [RecipeNode], _ step: String, _ further: ArraySlice<String>,
-        _ shape: ValueShape?
+        _ node: RecipeNode, _ elements: [RecipeNode], _ rest: ArraySlice<String>, _ shape: ValueShape?
     ) throws(RecipeError) -> RecipeNode {
+        let step = rest[rest.startIndex], further = rest.dropFirst()
         guard let index = Int(step), elements.indices.contains(index) else {
             let range = elements.isEmpty ? "it is empty" : "it has the indices 0 to \(elements.count - 1)"
             throw refused(
-                "'\(step)' is no index of the list '\(path.prefix { $0 != step }.joined(separator: "."))'; \(range)",
+                "'\(step)' is no index of the list '\(done(rest))'; \(range)",
                 fix: "Use an index it has, or `+=` to add an element")
         }
         var elements = elements
@@ -92,9 +91,9 @@ package struct RecipeOverride: Sendable {
     }
 
     private func applyToKey(
-        _ node: RecipeNode, _ entries: [RecipeNode.Entry], _ step: String, _ further: ArraySlice<String>,
-        _ shape: ValueShape?
+        _ node: RecipeNode, _ entries: [RecipeNode.Entry], _ rest: ArraySlice<String>, _ shape: ValueShape?
     ) throws(RecipeError) -> RecipeNode {
+        let step = rest[rest.startIndex], further = rest.dropFirst()
         var entries = entries
         let index = entries.firstIndex { $0.key == step }
         if case .remove = action, further.isEmpty || index == nil {

@@ -20,18 +20,23 @@ struct References {
 
     /// The recipe with all references replaced; the text that had them stays with the node.
     mutating func expand(_ root: RecipeNode) -> RecipeNode {
-        if let written = root["name"], let text = written.string {
-            name = replaced(text, written.position, depth: 0) ?? name
+        guard var entries = root.entries else { return root }
+        // The name comes first, as the others may refer to it.
+        if let index = entries.firstIndex(where: { $0.key == "name" }) {
+            entries[index].value = node(entries[index].value, isName: true)
+            name = entries[index].value.string ?? name
         }
-        problems = []
-        return node(root)
+        for index in entries.indices where entries[index].key != "name" {
+            entries[index].value = node(entries[index].value)
+        }
+        return RecipeNode(.mapping(entries), at: root.position)
     }
 
-    private mutating func node(_ node: RecipeNode) -> RecipeNode {
+    private mutating func node(_ node: RecipeNode, isName: Bool = false) -> RecipeNode {
         var result = node
         switch node.content {
         case .string(let text) where text.contains("${"):
-            if let replaced = replaced(text, node.position, depth: 1) {
+            if let replaced = replaced(text, node.position, isName: isName) {
                 result.content = .string(replaced)
                 if text.contains("${env:") { result.reference = text }
             }
@@ -52,8 +57,8 @@ struct References {
         return result
     }
 
-    /// - Parameter depth: 0 inside `name` itself, where `${name}` has no meaning.
-    private mutating func replaced(_ text: String, _ place: RecipePosition, depth: Int) -> String? {
+    /// - Parameter isName: whether this is `name` itself, where `${name}` has no meaning.
+    private mutating func replaced(_ text: String, _ place: RecipePosition, isName: Bool) -> String? {
         var result = ""
         var rest = text[...]
         while let start = rest.firstRange(of: "${") {
@@ -70,15 +75,15 @@ struct References {
                 return nil
             }
             let key = rest[start.upperBound..<end]
-            guard let value = value(of: key, place, depth: depth) else { return nil }
+            guard let value = value(of: key, place, isName: isName) else { return nil }
             result += value
             rest = rest[rest.index(after: end)...]
         }
         return result + rest
     }
 
-    private mutating func value(of key: Substring, _ place: RecipePosition, depth: Int) -> String? {
-        if key == "name", depth > 0 { return name }
+    private mutating func value(of key: Substring, _ place: RecipePosition, isName: Bool) -> String? {
+        if key == "name", !isName { return name }
         guard key.hasPrefix("env:") else {
             report(
                 place, "the reference '${\(key)}' is unknown",
@@ -101,6 +106,6 @@ struct References {
 
     private mutating func report(_ place: RecipePosition, _ what: String, _ fix: String) {
         problems.append(
-            RecipeProblem(place, what, why: "The text around it would be used as it stands", fix: fix))
+            RecipeProblem(place, what, why: "The characters themselves would be taken for the value", fix: fix))
     }
 }

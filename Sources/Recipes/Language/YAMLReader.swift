@@ -68,7 +68,7 @@ package struct YAMLReader {
                 return node(root, depth: 0)
             }
         } catch let error as YamlError {
-            throw syntaxError(error)
+            throw syntaxError(error, in: text)
         } catch {
             throw RecipeError(
                 position(line: 1, column: 1), "the file cannot be read as YAML: \(error)",
@@ -163,7 +163,7 @@ package struct YAMLReader {
 
     // MARK: Errors and aliases
 
-    private func syntaxError(_ error: YamlError) -> RecipeError {
+    private func syntaxError(_ error: YamlError, in text: String) -> RecipeError {
         let why = "Nothing after this place can be read"
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
@@ -180,8 +180,14 @@ package struct YAMLReader {
                 position(line: line, column: column), "a character that YAML does not allow: \(problem.trimmed)",
                 why: why, fix: "Remove it, or write it as an escape in double quotes")
         case .duplicatedKeysInMapping(let duplicates, let context):
-            let place = position(line: context.mark.line, column: context.mark.column)
-            return RecipeError(duplicates.map { Self.duplicate($0, at: place, first: nil) })
+            let first = position(line: context.mark.line, column: context.mark.column)
+            return RecipeError(
+                duplicates.enumerated().map { index, key in
+                    guard index == 0, let line = Self.repetition(of: key, after: context.mark, in: text) else {
+                        return Self.duplicate(key, at: first, first: nil)
+                    }
+                    return Self.duplicate(key, at: position(line: line, column: context.mark.column), first: first)
+                })
         case .memory:
             return RecipeError(
                 position(line: 1, column: 1), "the brackets or indentation are nested too deeply", why: why,
@@ -190,6 +196,19 @@ package struct YAMLReader {
             return RecipeError(
                 position(line: 1, column: 1), "broken YAML", why: why, fix: "Check it with a YAML editor")
         }
+    }
+
+    /// The line below `mark` that begins with `key` in the same column; Yams tells only where the first one is.
+    private static func repetition(of key: String, after mark: Mark, in text: String) -> Int? {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        for line in lines.indices.dropFirst(mark.line) {
+            let scalars = lines[line].unicodeScalars
+            guard scalars.prefix(mark.column - 1).allSatisfy({ $0 == " " || $0 == "-" }) else { continue }
+            let rest = String(scalars.dropFirst(mark.column - 1))
+            let forms = [key, "\"\(key)\"", "'\(key)'"]
+            if forms.contains(where: { rest.hasPrefix($0 + ":") || rest.hasPrefix($0 + " :") }) { return line + 1 }
+        }
+        return nil
     }
 
     private static func advice(_ problem: String) -> String {

@@ -20,7 +20,17 @@ enum KeyHints {
         if let near = nearestName(to: key, among: schema.names + schema.planned.map(\.name)) {
             return "Did you mean '\(near)'?"
         }
+        if let near = nearestName(to: key, among: names(in: Recipe.table.schema)) {
+            let home = homes(of: near, in: Recipe.table.schema).first ?? ""
+            return home.isEmpty
+                ? "Did you mean '\(near)' at the top of the recipe?" : "Did you mean '\(near)' in \(home)?"
+        }
         return "Remove it; known here: \(schema.names.joined(separator: ", "))"
+    }
+
+    /// Every key of the language, from the top down.
+    private static func names(in schema: SectionSchema) -> [String] {
+        schema.names + schema.members.flatMap { $0.shape.section.map { names(in: $0) } ?? [] }
     }
 
     /// The sections that have the key.
@@ -29,10 +39,11 @@ enum KeyHints {
         for member in schema.members {
             let below = path.isEmpty ? member.name : path + "." + member.name
             if member.name == key { found.append(path) }
-            switch member.shape {
-            case .section(let inner): found += homes(of: key, in: inner, at: below)
-            case .list(.section(let inner), _): found += homes(of: key, in: inner, at: below + "[]")
-            default: break
+            guard let inner = member.shape.section else { continue }
+            if case .list = member.shape {
+                found += homes(of: key, in: inner, at: below + "[]")
+            } else {
+                found += homes(of: key, in: inner, at: below)
             }
         }
         return found

@@ -5,6 +5,8 @@ import TextCore
 package final class RecipeDecoder {
     private(set) var problems: [RecipeProblem] = []
     private var path: [String] = []
+    /// The default of the field being decoded, to show when its value has a wrong type.
+    var example: (key: String, text: String)?
     let root: RecipeNode
     let checksFiles: Bool
 
@@ -50,22 +52,31 @@ package final class RecipeDecoder {
         if problems.count < 1000 { problems.append(RecipeProblem(place, what, why: why, fix: fix)) }
     }
 
-    func reportType(_ node: RecipeNode, expected: String, example: String) {
-        let subject = key.isEmpty ? "the recipe" : key
-        var fix = "Write for example `\(leaf): \(example)`"
-        if let text = node.string, node.reference == nil, expected.contains("number") || expected.contains("integer"),
-            case .integer = YAMLScalar.resolve(text.replacing("_", with: "").replacing(",", with: ""))
-        {
-            fix = "Write the digits without quotes, commas or underscores"
-        } else if let text = node.string, node.reference == nil, expected.contains("number"),
-            case .number = YAMLScalar.resolve(text)
-        {
-            fix = "Remove the quotes: `\(leaf): \(text)`"
-        }
-        if key.isEmpty { fix = "Write keys and values, beginning with `schema: 1`" }
+    /// - Parameters:
+    ///   - sample: a value of the right type, shown when the field has no default.
+    ///   - fix: the fix, where it is not to write such a value.
+    func reportType(_ node: RecipeNode, expected: String, example sample: String, fix: String? = nil) {
+        let shown = example.flatMap { $0.key == key ? $0.text : nil } ?? sample
+        let advice =
+            key.isEmpty ? "Write keys and values, beginning with `schema: 1`" : "Write for example `\(leaf): \(shown)`"
         report(
-            node, "\(subject) must be \(expected), not \(node.shown)",
-            why: "Another type would have to be guessed at", fix: fix)
+            node, "\(key.isEmpty ? "the recipe" : key) must be \(expected), not \(node.shown)",
+            why: "Another type would have to be guessed at", fix: fix ?? unquoting(node, expected) ?? advice)
+    }
+
+    /// The fix for a number that YAML reads as text.
+    private func unquoting(_ node: RecipeNode, _ expected: String) -> String? {
+        guard expected.contains("number") || expected.contains("integer"), node.reference == nil,
+            let text = node.string
+        else { return nil }
+        let bare = text.replacing("_", with: "").replacing(",", with: "")
+        switch YAMLScalar.resolve(bare) {
+        case .integer, .number:
+            return bare == text
+                ? "Remove the quotes: `\(leaf): \(text)`" : "Write the digits alone: `\(leaf): \(bare)`"
+        default:
+            return nil
+        }
     }
 
     func reportRange(_ node: RecipeNode, _ value: Double, _ limits: Limits) {
@@ -76,16 +87,20 @@ package final class RecipeDecoder {
             fix: "Write a value \(limits.words)")
     }
 
-    func reportMissing(_ member: SectionSchema.Member, at place: RecipePosition) {
-        report(
-            place, "\(key) is missing", why: member.doc.withoutStop,
-            fix:
-                "Add `\(member.name): \(member.shape.sample)`\(path.count > 1 ? " to \(path.dropLast().joined(separator: "."))" : "")"
-        )
+    func reportMissing(_ member: SectionSchema.Member, of section: SectionSchema, at place: RecipePosition) {
+        let home = path.dropLast()
+        var fix = "Add `\(member.name): \(member.shape.sample)`"
+        if section.shorthand == member.name, let name = home.last, Int(name) == nil {
+            fix = "Add `\(name): \(member.shape.sample)`"
+        } else if !home.isEmpty {
+            fix += " to \(home.joined(separator: "."))"
+        }
+        report(place, "\(key) is missing", why: "It has no default: \(member.doc.asClause)", fix: fix)
     }
 
     func reportUnread(_ entry: RecipeNode.Entry, in schema: SectionSchema) {
         if let planned = schema.planned.first(where: { $0.name == entry.key }) {
+            if entry.value.isNull { return }
             if let neutral = planned.neutral, entry.value.json == neutral { return }
             report(
                 entry.keyPosition, "\(key(entry.key)) is not available in this version of Hone",
@@ -127,10 +142,12 @@ package final class RecipeDecoder {
             exists
             ? "\(key): \(shown) is a \(isFolder.boolValue ? "folder" : "file"), not a \(noun)"
             : "\(key): there is no \(noun) \(shown)"
-        report(node, what, why: "The run would stop as soon as it needs it", fix: Self.advice(path, node))
+        report(
+            node, what, why: "The run would stop as soon as it needs it",
+            fix: exists ? "Write the path of a \(noun)" : advice(path, node))
     }
 
-    private static func advice(_ path: RecipePath, _ node: RecipeNode) -> String {
+    private func advice(_ path: RecipePath, _ node: RecipeNode) -> String {
         let folder = path.url.deletingLastPathComponent().path
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
         if let near = nearestName(to: path.name, among: names), near != path.name {
@@ -141,6 +158,12 @@ package final class RecipeDecoder {
             if here != path, FileManager.default.fileExists(atPath: here.absolute) {
                 return "Paths start from the recipe's folder, not from the current one; write \(here.absolute)"
             }
+        }
+        if key == "model.path", node.reference == nil, let text = node.string, text.first != ".", text.first != "/",
+            text.split(separator: "/").count == 2
+        {
+            return
+                "Hone reads folders and downloads nothing; fetch the model first: `hf download \(text) --local-dir \(path.absolute)`"
         }
         if !FileManager.default.fileExists(atPath: folder) { return "The folder \(folder) does not exist either" }
         return "Paths start from the folder of the file they are written in; write the path from there, or from '/'"
@@ -166,14 +189,19 @@ extension ValueShape {
         case .scalar(let schema, let expected):
             schema["const"]?.text() ?? schema["enum"]?.array?.first?.string
                 ?? (expected == "a path" ? "path/to/it" : expected == "an integer" ? "1" : "…")
+        case .list(let element, true): element.sample
         case .list: "[…]"
         case .names: "{…}"
-        case .section(let schema): schema.shorthand != nil ? "…" : "{…}"
+        case .section(let schema): schema.shorthand.flatMap { schema.field($0)?.shape.sample } ?? "{…}"
         }
     }
 }
 
 extension String {
-    /// The sentence as a clause of a message.
-    fileprivate var withoutStop: String { hasSuffix(".") ? String(dropLast()) : self }
+    /// The sentence as the end of another.
+    fileprivate var asClause: String {
+        let text = hasSuffix(".") ? String(dropLast()) : self
+        let isWord = text.dropFirst().first?.isLowercase ?? false
+        return isWord ? text.prefix(1).lowercased() + text.dropFirst() : text
+    }
 }

@@ -56,23 +56,27 @@ package struct Field<Section: RecipeSection>: Sendable {
     ///   - doc: one sentence for people who write recipes; it is the description in the JSON Schema.
     ///   - limits: the range of every number in the value.
     ///   - exists: what must be on the disk where the value's paths point.
+    ///   - acceptsOne: whether a list of one may be written without brackets.
     ///   - derivation: how the value follows from others when it is not written.
     ///   - isRequired: whether a recipe without it is an error.
     ///   - changesResults: whether another value can change the trained weights or the reported figures.
     init<Value: RecipeValue>(
         _ name: String, _ property: any WritableKeyPath<Section, Value> & Sendable, _ doc: String,
         in limits: Limits? = nil,
-        exists: PathKind? = nil, derivation: String? = nil, isRequired: Bool = false, changesResults: Bool = true
+        exists: PathKind? = nil, acceptsOne: Bool = false, derivation: String? = nil, isRequired: Bool = false,
+        changesResults: Bool = true
     ) {
         let standard = Section()[keyPath: property]
         let written = standard.resolved(.file).json
         let hasDefault = !isRequired && derivation == nil && !written.isNull
         member = SectionSchema.Member(
-            name: name, doc: doc, shape: Value.shape, isRequired: isRequired, limits: limits,
+            name: name, doc: doc, shape: acceptsOne ? Value.shape.acceptingOne : Value.shape, isRequired: isRequired,
+            limits: limits,
             defaultValue: hasDefault ? written : nil, derivation: derivation)
         self.changesResults = changesResults
         resolved = { section, purpose in section[keyPath: property].resolved(purpose) }
         decode = { section, node, decoder in
+            decoder.example = hasDefault && written.object == nil ? (decoder.key, written.text(.python)) : nil
             guard let value = Value.decode(node, decoder) else { return }
             section[keyPath: property] = value
             if let limits, let wrong = value.numbers.first(where: { !limits.contains($0) }) {
@@ -149,7 +153,7 @@ extension RecipeSection {
         for field in table.fields where !entries.contains(where: { $0.key == field.member.name }) {
             decoder.at(field.member.name) {
                 if field.member.isRequired {
-                    decoder.reportMissing(field.member, at: node.position)
+                    decoder.reportMissing(field.member, of: table.schema, at: node.position)
                 } else {
                     field.decodeAbsent?(&section, node.position, decoder)
                 }
@@ -170,6 +174,8 @@ extension RecipeSection {
     }
 
     private static var exampleBlock: String {
-        table.schema.names.first.map { "{\($0): …}" } ?? "{}"
+        let members = table.schema.members
+        guard let member = members.first(where: { $0.defaultValue != nil }) ?? members.first else { return "{}" }
+        return "{\(member.name): \(member.defaultValue?.text(.python) ?? "…")}"
     }
 }

@@ -41,10 +41,10 @@ extension Bool: RecipeValue {
 
     package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> Bool? {
         if case .bool(let value) = node.scalar { return value }
-        let isOldForm = node.string.map { ["yes", "no", "on", "off", "y", "n"].contains($0.lowercased()) } ?? false
-        decoder.reportType(
-            node, expected: "true or false",
-            example: isOldForm ? "true or false; in YAML 1.2 this word is text" : "true")
+        let words = ["yes": true, "on": true, "y": true, "no": false, "off": false, "n": false]
+        let meant = node.reference == nil ? node.string.flatMap { words[$0.lowercased()] } : nil
+        let fix = meant.map { "Write `\(decoder.leaf): \($0)`; YAML 1.2 reads \(node.string ?? "") as text" }
+        decoder.reportType(node, expected: "true or false", example: "true", fix: fix)
         return nil
     }
 
@@ -96,26 +96,6 @@ extension Array: RecipeValue where Element: RecipeValue {
     }
     package var numbers: [Double] { flatMap(\.numbers) }
     package var paths: [RecipePath] { flatMap(\.paths) }
-}
-
-/// A list where a single element may be written without brackets: `train: rows.jsonl`.
-public struct OneOrMore<Element: Sendable & Hashable>: Sendable, Hashable {
-    public var elements: [Element]
-
-    public init(_ elements: [Element] = []) { self.elements = elements }
-}
-
-extension OneOrMore: RecipeValue where Element: RecipeValue {
-    package static var shape: ValueShape { .list(Element.shape, acceptsOne: true) }
-
-    package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> OneOrMore? {
-        // The document has put a single element into a list already.
-        [Element].decode(node, decoder).map { OneOrMore($0) }
-    }
-
-    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { elements.resolved(purpose) }
-    package var numbers: [Double] { elements.numbers }
-    package var paths: [RecipePath] { elements.paths }
 }
 
 /// An enumeration whose cases are the words a recipe uses.

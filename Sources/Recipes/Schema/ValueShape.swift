@@ -31,6 +31,20 @@ package indirect enum ValueShape: Sendable {
         }
     }
 
+    /// The section that this shape is or lists.
+    var section: SectionSchema? {
+        switch self {
+        case .section(let schema): schema
+        case .list(let element, _): element.section
+        default: nil
+        }
+    }
+
+    /// The same shape, where a single element may stand for a list of one.
+    var acceptingOne: ValueShape {
+        if case .list(let element, _) = self { .list(element, acceptsOne: true) } else { self }
+    }
+
     /// This shape as JSON Schema (draft 2020-12).
     var schema: JSON {
         switch self {
@@ -151,6 +165,8 @@ package struct Limits: Sendable {
     /// From 0 up to but not 1.
     static let belowOne = Limits(0, 1, excludesMaximum: true)
 
+    /// Above 0 and at most `maximum`.
+    static func positive(upTo maximum: Double) -> Limits { Limits(0, maximum, excludesMinimum: true) }
     static func atLeast(_ minimum: Double) -> Limits { Limits(minimum, nil) }
     static func within(_ range: ClosedRange<Double>) -> Limits { Limits(range.lowerBound, range.upperBound) }
 
@@ -166,6 +182,7 @@ package struct Limits: Sendable {
     var words: String {
         let low = minimum.map(Self.text), high = maximum.map(Self.text)
         return switch (low, high) {
+        case (let low?, let high?) where excludesMinimum: "above \(low) and at most \(high)"
         case (let low?, let high?) where excludesMaximum: "at least \(low) and below \(high)"
         case (let low?, let high?): "from \(low) to \(high)"
         case (let low?, nil): excludesMinimum ? "above \(low)" : "at least \(low)"

@@ -46,7 +46,8 @@ extension AdapterSettings: RecipeSection {
             PlannedField("group_size", instead: "Remove it; without qlora nothing is quantised"),
         ],
         fields: [
-            Field("type", \.type, "How the weights are changed."),
+            Field(
+                "type", \.type, "How the weights are changed.", derivation: "lora; full with model.init"),
             Field("rank", \.rank, "Rank of the update.", in: .within(1...65536)),
             Field(
                 "alpha", \.alpha, "Scale of the update, times the rank.", in: .positive, derivation: "2 × rank"),

@@ -2,8 +2,8 @@ import TextCore
 
 /// Rows to train on and to hold out.
 public struct DataSettings: Sendable, Hashable {
-    public var train = OneOrMore<DataSource>()
-    public var eval = OneOrMore<DataSource>()
+    public var train: [DataSource] = []
+    public var eval: [DataSource] = []
     /// Share of the training rows that is held out when there is no `eval`.
     public var valFraction = 0.0
     /// Column whose equal values stay on one side of the split.
@@ -39,15 +39,15 @@ extension DataSettings: RecipeSection {
             PlannedField("cache", neutral: "auto", instead: "Remove it"),
         ],
         fields: [
-            Field("train", \.train, "Files of training rows.", isRequired: true),
-            Field("eval", \.eval, "Files of held-out rows."),
+            Field("train", \.train, "Files of training rows.", acceptsOne: true, isRequired: true),
+            Field("eval", \.eval, "Files of held-out rows.", acceptsOne: true),
             Field("val_fraction", \.valFraction, "Share of the training rows to hold out.", in: .belowOne),
             Field("group_by", \.groupBy, "Column whose equal values stay on one side of the split."),
             Field("shuffle", \.shuffle, "Whether the order of rows is drawn anew each epoch."),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
-        if train.elements.isEmpty, let written = decoder.root[decoder.key("train")],
+        if train.isEmpty, let written = decoder.root[decoder.key("train")],
             written.elements?.isEmpty ?? written.isNull
         {
             decoder.report(

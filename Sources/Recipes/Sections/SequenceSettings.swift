@@ -20,9 +20,7 @@ extension SequenceSettings: RecipeSection {
         fields: [
             Field("max_length", \.maxLength, "Most tokens of one row.", in: .within(2...16_777_216)),
             Field("packing", \.packing, "Whether rows are put end to end up to max_length tokens."),
-            Field(
-                "on_overflow", \.onOverflow, "What happens to a longer row.",
-                derivation: "error; split with method pretrain"),
+            Field("on_overflow", \.onOverflow, "What happens to a longer row."),
         ])
 }
 

@@ -94,12 +94,14 @@ extension TrainSettings: RecipeSection {
         ],
         planned: [PlannedField("memory_limit", instead: "Remove it and choose micro_batch_size yourself")],
         fields: [
-            Field("epochs", \.epochs, "Passes over the data.", in: .positive, derivation: "1, without max_steps"),
-            Field("max_steps", \.maxSteps, "Optimiser steps, instead of epochs.", in: .atLeast(1)),
+            Field(
+                "epochs", \.epochs, "Passes over the data.", in: .positive(upTo: 1_000_000),
+                derivation: "1, without max_steps"),
+            Field("max_steps", \.maxSteps, "Optimiser steps, instead of epochs.", in: .within(1...1_000_000_000_000)),
             Field(
                 "micro_batch_size", \.microBatchSize,
-                "Rows that go through the model at once, or auto; never changes results.",
-                in: .atLeast(1)),
+                "Rows that go through the model at once, or auto; what is learned does not depend on it.",
+                in: .within(1...16_777_216)),
             Field(
                 "global_batch_size", \.globalBatchSize, "Rows of one optimiser step.", in: .within(1...16_777_216),
                 derivation: "16, raised to a multiple of micro_batch_size"),
@@ -116,13 +118,16 @@ extension TrainSettings: RecipeSection {
             Field(
                 "warmup_ratio", \.warmupRatio, "Share of all steps over which the learning rate rises.",
                 in: .fraction, derivation: "0.03, without warmup_steps"),
-            Field("warmup_steps", \.warmupSteps, "Steps over which the learning rate rises.", in: .notNegative),
+            Field(
+                "warmup_steps", \.warmupSteps, "Steps over which the learning rate rises.",
+                in: .within(0...1_000_000_000_000)),
             Field(
                 "weight_decay", \.weightDecay, "Decay of weights, not of norms and biases.", in: .within(0...1)),
             Field("max_grad_norm", \.maxGradNorm, "Largest norm of the gradient; 0 for no limit.", in: .notNegative),
             Field(
                 "gradient_checkpointing", \.gradientCheckpointing,
-                "Whether activations are computed again to save memory; never changes results."),
+                "Whether activations are computed again to save memory; what is learned does not depend on it.",
+                changesResults: false),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
@@ -151,15 +156,21 @@ extension TrainSettings: RecipeSection {
         }
         if let steps = writtenAccumulationSteps, (1...1_048_576).contains(steps) {
             globalBatchSize = rows * steps
+            if globalBatchSize > 16_777_216 {
+                decoder.report(
+                    "gradient_accumulation_steps", "a step would have \(globalBatchSize) rows, more than 16777216",
+                    why: "No data set has that many", fix: "Write a smaller gradient_accumulation_steps")
+            }
         } else if !decoder.isWritten("global_batch_size") {
             globalBatchSize = (16 + rows - 1) / rows * rows
         } else if globalBatchSize >= 1, globalBatchSize % rows != 0 {
             let below = globalBatchSize / rows * rows
-            let choices = [below, below + rows].filter { $0 > 0 }.map(String.init).joined(separator: " or ")
+            let choices = [below, below + rows].filter { $0 > 0 }.map { "`global_batch_size: \($0)`" }
             decoder.report(
                 "global_batch_size",
                 "train.global_batch_size \(globalBatchSize) is not a multiple of train.micro_batch_size \(rows)",
-                why: "The last micro-batch of every step would be cut", fix: "Write `global_batch_size: \(choices)`")
+                why: "The last micro-batch of every step would be cut",
+                fix: "Write \(choices.joined(separator: " or "))")
         }
     }
 }
