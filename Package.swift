@@ -9,6 +9,7 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
+        .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "TextCore", targets: ["TextCore"]),
     ],
@@ -29,6 +30,18 @@ let package = Package(
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels"]),
+        .target(
+            name: "LanguageModels",
+            dependencies: [
+                "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "LanguageModelsTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TextCore", "TestSupport",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
     ],
     swiftLanguageModes: [.v6]
 )
