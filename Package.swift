@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "Tokenization", targets: ["Tokenization"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
+        .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -40,9 +41,14 @@ let package = Package(
             name: "Datasets",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
+            name: "LanguageModels",
+            dependencies: [
+                "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
             name: "Recipes",
             dependencies: [
-                "Datasets", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
+                "Datasets", "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -74,9 +80,15 @@ let package = Package(
             name: "DatasetsTests",
             dependencies: ["Datasets", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .testTarget(
+            name: "LanguageModelsTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "Recipes", "TestSupport", "TextCore", "TensorCore", "Tokenization",
+                "Recipes", "TestSupport", "TextCore", "LanguageModels", "TensorCore", "Tokenization",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
