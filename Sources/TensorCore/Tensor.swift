@@ -48,7 +48,9 @@ public struct Tensor: Sendable {
         precondition(
             values.count == shape.reduce(1, *), "\(values.count) values do not fill a tensor of shape \(shape)")
         self.init(shape) { pointer in
-            values.withUnsafeBufferPointer { pointer.update(from: $0.baseAddress!, count: values.isEmpty ? 0 : $0.count) }
+            values.withUnsafeBufferPointer {
+                pointer.update(from: $0.baseAddress!, count: values.isEmpty ? 0 : $0.count)
+            }
         }
     }
 
@@ -107,30 +109,36 @@ public struct Tensor: Sendable {
         let kernels = Kernels.current
         switch (dtype, target) {
         case (.bfloat16, .float32):
-            return Tensor(shape, uninitialized: { output in
-                Parallel.overBlocks(of: count) { range in
-                    kernels.from_bfloat16(
-                        Int64(range.count), bytes.assumingMemoryBound(to: UInt16.self) + range.lowerBound,
-                        output.assumingMemoryBound(to: Float.self) + range.lowerBound)
-                }
-            })
+            return Tensor(
+                shape,
+                uninitialized: { output in
+                    Parallel.overBlocks(of: count) { range in
+                        kernels.from_bfloat16(
+                            Int64(range.count), bytes.assumingMemoryBound(to: UInt16.self) + range.lowerBound,
+                            output.assumingMemoryBound(to: Float.self) + range.lowerBound)
+                    }
+                })
         case (.float16, .float32):
-            return Tensor(shape, uninitialized: { output in
-                Parallel.overBlocks(of: count) { range in
-                    kernels.from_float16(
-                        Int64(range.count), bytes.assumingMemoryBound(to: UInt16.self) + range.lowerBound,
-                        output.assumingMemoryBound(to: Float.self) + range.lowerBound)
-                }
-            })
+            return Tensor(
+                shape,
+                uninitialized: { output in
+                    Parallel.overBlocks(of: count) { range in
+                        kernels.from_float16(
+                            Int64(range.count), bytes.assumingMemoryBound(to: UInt16.self) + range.lowerBound,
+                            output.assumingMemoryBound(to: Float.self) + range.lowerBound)
+                    }
+                })
         case (.float32, _):
             let convert = target == .bfloat16 ? kernels.to_bfloat16! : kernels.to_float16!
-            return Tensor(shape, dtype: target, uninitialized: { output in
-                Parallel.overBlocks(of: count) { range in
-                    convert(
-                        Int64(range.count), floats + range.lowerBound,
-                        output.assumingMemoryBound(to: UInt16.self) + range.lowerBound)
-                }
-            })
+            return Tensor(
+                shape, dtype: target,
+                uninitialized: { output in
+                    Parallel.overBlocks(of: count) { range in
+                        convert(
+                            Int64(range.count), floats + range.lowerBound,
+                            output.assumingMemoryBound(to: UInt16.self) + range.lowerBound)
+                    }
+                })
         default:
             return converted(to: .float32).converted(to: target)
         }

@@ -24,7 +24,8 @@ package final class ReversePass {
             guard let gradients = pending.removeValue(forKey: ObjectIdentifier(node)) else { continue }
             guard let pullback = node.pullback else {
                 for gradient in gradients.compactMap({ $0 }) {
-                    leaves[ObjectIdentifier(node)] = Self.sum(leaves.removeValue(forKey: ObjectIdentifier(node)), gradient)
+                    leaves[ObjectIdentifier(node)] = Self.sum(
+                        leaves.removeValue(forKey: ObjectIdentifier(node)), gradient)
                 }
                 continue
             }

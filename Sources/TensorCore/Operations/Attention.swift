@@ -145,7 +145,8 @@ private func documents(
         defer { start += length }
         return hone_attention_document(
             query: q.floats + start * q.columns, key: k.floats + start * k.columns,
-            value: v.floats + start * k.columns, output: output + start * q.columns, log_sum: logSums.map { $0 + start },
+            value: v.floats + start * k.columns, output: output + start * q.columns,
+            log_sum: logSums.map { $0 + start },
             query_count: Int64(length), key_count: Int64(length), query_stride: Int64(q.columns),
             key_stride: Int64(k.columns), log_sum_stride: Int64(q.rows))
     }
@@ -209,7 +210,9 @@ extension OperationSample {
     private static func attention(
         _ q: [Double], _ k: [Double], _ v: [Double], lengths: [Int], shape: AttentionShape
     ) -> [Double] {
-        let (size, queryWidth, keyWidth) = (shape.headSize, shape.heads * shape.headSize, shape.keyHeads * shape.headSize)
+        let (size, queryWidth, keyWidth) = (
+            shape.headSize, shape.heads * shape.headSize, shape.keyHeads * shape.headSize
+        )
         var output = [Double](repeating: 0, count: q.count)
         var start = 0
         for length in lengths {
@@ -218,10 +221,11 @@ extension OperationSample {
                     let keyHead = head / (shape.heads / shape.keyHeads)
                     let low = max(0, row + 1 - (shape.window ?? length))
                     let powers = (low...row).map { column -> Double in
-                        var score = (0..<size).reduce(0) {
-                            $0 + q[(start + row) * queryWidth + head * size + $1]
-                                * k[(start + column) * keyWidth + keyHead * size + $1]
-                        } * Double(shape.scale)
+                        var score =
+                            (0..<size).reduce(0) {
+                                $0 + q[(start + row) * queryWidth + head * size + $1]
+                                    * k[(start + column) * keyWidth + keyHead * size + $1]
+                            } * Double(shape.scale)
                         if let cap = shape.softCap.map(Double.init) { score = cap * tanh(score / cap) }
                         return exp(score)
                     }

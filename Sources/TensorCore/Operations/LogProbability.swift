@@ -218,7 +218,9 @@ private struct LogitHead: Sendable {
 extension OperationSample {
     static let heads: [OperationSample] = [
         sample("labelLogProbabilities", transform: LogitTransform(), uniform: false),
-        sample("labelLogProbabilities, scaled and capped", transform: LogitTransform(scale: 0.7, softCap: 1.5), uniform: false),
+        sample(
+            "labelLogProbabilities, scaled and capped", transform: LogitTransform(scale: 0.7, softCap: 1.5),
+            uniform: false),
         sample("labelLogProbabilities, one pass", transform: LogitTransform(), uniform: true),
     ]
 

@@ -40,8 +40,10 @@ public struct RandomStream: Sendable, Hashable {
     public func word(_ index: Int) -> UInt32 {
         let block = UInt64(index) / 4
         let output = Philox.block(
-            counter: [UInt32(truncatingIfNeeded: block), UInt32(block >> 32), UInt32(truncatingIfNeeded: stream),
-                UInt32(stream >> 32)], key: [UInt32(truncatingIfNeeded: key), UInt32(key >> 32)])
+            counter: [
+                UInt32(truncatingIfNeeded: block), UInt32(block >> 32), UInt32(truncatingIfNeeded: stream),
+                UInt32(stream >> 32),
+            ], key: [UInt32(truncatingIfNeeded: key), UInt32(key >> 32)])
         return output[index % 4]
     }
 }
@@ -59,7 +61,8 @@ public enum Philox {
 
 extension Tensor {
     /// Numbers uniform in [`low`, `high`) from the first `count` words of a stream.
-    public static func uniform(_ shape: [Int], from low: Float = 0, to high: Float = 1, stream: RandomStream) -> Tensor {
+    public static func uniform(_ shape: [Int], from low: Float = 0, to high: Float = 1, stream: RandomStream) -> Tensor
+    {
         let count = shape.reduce(1, *)
         let kernels = Kernels.current
         return Tensor(shape) { output in
