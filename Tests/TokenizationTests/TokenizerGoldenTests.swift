@@ -116,6 +116,9 @@ import Tokenization
             var encoding = Encoding(ids: [], offsets: [])
             let time = clock.measure { encoding = tokenizer.encodeWithOffsets(text, addSpecialTokens: false) }
             #expect(encoding.offsets.last?.upperBound == text.utf8.count)
+            print(
+                "\(family.folder.lastPathComponent): \(text.utf8.count) bytes of \(text.unicodeScalars.suffix(1)) in \(time)"
+            )
             // Quadratic time would be minutes.
             #expect(time < .seconds(20), "\(time) for \(text.prefix(2).debugDescription)")
         }
