@@ -116,6 +116,8 @@ import Tokenization
             var encoding = Encoding(ids: [], offsets: [])
             let time = clock.measure { encoding = tokenizer.encodeWithOffsets(text, addSpecialTokens: false) }
             #expect(encoding.offsets.last?.upperBound == text.utf8.count)
+            let last = text.unicodeScalars.last.map { String($0.value, radix: 16) } ?? ""
+            print("\(family.folder.lastPathComponent): \(text.utf8.count) bytes up to U+\(last) in \(time)")
             // Quadratic time would be minutes.
             #expect(time < .seconds(20), "\(time) for \(text.prefix(2).debugDescription)")
         }
