@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "Tokenization", targets: ["Tokenization"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
+        .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -39,6 +40,11 @@ let package = Package(
         .target(
             name: "Datasets",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "LanguageModels",
+            dependencies: [
+                "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         .target(
             name: "Recipes",
             dependencies: [
@@ -73,6 +79,12 @@ let package = Package(
         .testTarget(
             name: "DatasetsTests",
             dependencies: ["Datasets", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .testTarget(
+            name: "LanguageModelsTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         .testTarget(
             name: "RecipesTests",
             dependencies: [

@@ -15,10 +15,23 @@ public struct RandomStream: Sendable, Hashable {
     ///   - step: of the optimiser, or any other count.
     ///   - index: of the item within the step.
     public init(seed: UInt64, purpose: String, step: Int = 0, index: Int = 0) {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a over the purpose
-        for byte in purpose.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        key = Self.mix(seed &+ Self.mix(hash))
+        key = Self.mix(seed &+ Self.mix(Self.hash(purpose)))
         stream = Self.mix(UInt64(bitPattern: Int64(step)) &+ Self.mix(UInt64(bitPattern: Int64(index)) &+ 0x9E37_79B9))
+    }
+
+    private init(key: UInt64, stream: UInt64) {
+        self.key = key
+        self.stream = stream
+    }
+
+    /// A stream of its own for a part of what this one is for, such as one layer of a model.
+    public func substream(_ purpose: String) -> RandomStream {
+        RandomStream(key: key, stream: Self.mix(stream &+ Self.mix(Self.hash(purpose))))
+    }
+
+    /// FNV-1a.
+    private static func hash(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     /// The finaliser of SplitMix64 (Steele et al., 2014).
