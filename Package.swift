@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
+        .library(name: "Training", targets: ["Training"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -44,6 +45,12 @@ let package = Package(
             name: "LanguageModels",
             dependencies: [
                 "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "Training",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
             name: "Recipes",
@@ -83,6 +90,12 @@ let package = Package(
             name: "LanguageModelsTests",
             dependencies: [
                 "LanguageModels", "TensorCore", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TextCore", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
