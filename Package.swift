@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "Verifiers", targets: ["Verifiers"]),
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Training", targets: ["Training"]),
+        .library(name: "SFT", targets: ["SFT"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -52,6 +53,7 @@ let package = Package(
                 "LanguageModels", "TensorCore", "TextCore",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
+        .target(name: "SFT", dependencies: ["LanguageModels", "TensorCore", "Training"]),
         .target(
             name: "Recipes",
             dependencies: [
@@ -98,6 +100,8 @@ let package = Package(
                 "LanguageModels", "TensorCore", "TextCore", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
+        .testTarget(
+            name: "SFTTests", dependencies: ["LanguageModels", "SFT", "TensorCore", "TextCore", "Training"]),
         .testTarget(
             name: "RecipesTests",
             dependencies: [
