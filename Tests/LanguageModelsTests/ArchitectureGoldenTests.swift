@@ -48,6 +48,14 @@ import TextCore
         let difference = zip(logits.scalars, expected.logits.scalars).map { abs($0 - $1) }.max() ?? .infinity
         print("\(golden.testDescription): logits differ by at most \(difference)")
         #expect(difference < 1e-4)
+        var settings = GenerationSettings()
+        settings.sampling = .greedy
+        let greedy = try #require(expected.json["greedy"]?.array).compactMap(\.int)
+        settings.maximumNewTokens = greedy.count
+        let prompt = try #require(expected.json["prompt"]?.array).compactMap(\.int)
+        // Twice in one batch: neither sequence may disturb the other.
+        let completions = try Generator(model, settings).completions(of: [prompt, prompt])
+        #expect(completions.map(\.ids) == [greedy, greedy])
     }
 
     @Test(arguments: (try? goldens.get()) ?? [], [false, true])

@@ -1,3 +1,5 @@
+public import OrderedCollections
+
 /// Which layers get a low-rank difference and of what kind, in the words of PEFT.
 public struct AdapterConfiguration: Sendable, Hashable {
     /// Which linear layers, by their path such as `model.layers.0.self_attn.q_proj`.
@@ -22,10 +24,10 @@ public struct AdapterConfiguration: Sendable, Hashable {
     public var excluded: Targets?
     /// Numbers of the blocks, from 0; `nil` for all. Not with a pattern as target.
     public var layers: [Int]?
-    /// Ranks of layers whose path ends with a match of the key.
-    public var rankPattern: [String: Int]
-    /// α of layers whose path ends with a match of the key.
-    public var alphaPattern: [String: Double]
+    /// Ranks of layers whose path is, or ends with a dot and, a match of the key; the first key that matches counts.
+    public var rankPattern: OrderedDictionary<String, Int>
+    /// α of such layers.
+    public var alphaPattern: OrderedDictionary<String, Double>
     /// s = α / √r instead of α / r (rsLoRA; Kalajdzievski, 2023).
     public var usesRankStabilization: Bool
     /// DoRA: the length of each row is learnt too.
@@ -34,8 +36,9 @@ public struct AdapterConfiguration: Sendable, Hashable {
     /// An adapter of rank `rank`; α is twice that unless given.
     public init(
         rank: Int = 16, alpha: Double? = nil, dropout: Double = 0, targets: Targets = .allLinear,
-        excluded: Targets? = nil, layers: [Int]? = nil, rankPattern: [String: Int] = [:],
-        alphaPattern: [String: Double] = [:], usesRankStabilization: Bool = false, usesMagnitude: Bool = false
+        excluded: Targets? = nil, layers: [Int]? = nil, rankPattern: OrderedDictionary<String, Int> = [:],
+        alphaPattern: OrderedDictionary<String, Double> = [:], usesRankStabilization: Bool = false,
+        usesMagnitude: Bool = false
     ) {
         self.rank = rank
         self.alpha = alpha ?? Double(2 * rank)
