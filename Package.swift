@@ -15,6 +15,8 @@ let package = Package(
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
+        .library(name: "Training", targets: ["Training"]),
+        .library(name: "SFT", targets: ["SFT"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -46,10 +48,22 @@ let package = Package(
                 "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
+            name: "Training",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "SFT",
+            dependencies: [
+                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
             name: "Recipes",
             dependencies: [
-                "Datasets", "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Datasets", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
@@ -86,9 +100,21 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TestSupport", "TextCore", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "SFTTests",
+            dependencies: [
+                "LanguageModels", "SFT", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "Recipes", "TestSupport", "TextCore", "LanguageModels", "TensorCore", "Tokenization",
+                "Recipes", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
