@@ -30,3 +30,11 @@ public enum InstructionSets {
     /// The name of the table in use.
     public static var current: String { String(cString: Kernels.current.name) }
 }
+
+/// The library that computes matrix products in `float32`.
+public enum MatrixLibrary {
+    /// Its name, version and build.
+    public static var configuration: String { MatrixProduct.library.configuration }
+    /// The processor type whose kernels it has chosen.
+    public static var core: String { MatrixProduct.library.core }
+}
