@@ -1,0 +1,148 @@
+import Foundation
+public import LanguageModels
+import SFT
+import TensorCore
+public import Tokenization
+public import Training
+import Verifiers
+
+/// Puts suites to a model.
+public struct SuiteRunner {
+    /// The model that is judged.
+    public let model: LanguageModel
+    /// Its tokenizer.
+    public let tokenizer: Tokenizer
+    /// Tokens that end an answer.
+    public let stopIDs: Set<Int>
+    /// Read between tokens; a stopped suite throws `CancellationError`.
+    public let stop: StopSignal
+    /// Of the random numbers, where answers are drawn.
+    public let seed: UInt64
+
+    /// Answers that are generated together.
+    private static let batch = 32
+
+    /// - Parameters:
+    ///   - model: the model that is judged.
+    ///   - tokenizer: its tokenizer.
+    ///   - stopIDs: tokens that end an answer.
+    ///   - stop: read between tokens.
+    ///   - seed: of the random numbers, where answers are drawn.
+    public init(
+        model: LanguageModel, tokenizer: Tokenizer, stopIDs: Set<Int>, stop: StopSignal = StopSignal(), seed: UInt64 = 0
+    ) {
+        self.model = model
+        self.tokenizer = tokenizer
+        self.stopIDs = stopIDs
+        self.stop = stop
+        self.seed = seed
+    }
+
+    /// An answer of the model.
+    public struct Answer: Sendable, Hashable {
+        /// The text, without the stop token.
+        public var text: String
+        /// Tokens, with the stop token.
+        public var tokenCount: Int
+        /// Whether the model stopped by itself.
+        public var stopped: Bool
+    }
+
+    /// Judges the model by a suite.
+    ///
+    /// - Throws: `CancellationError` when stopped, `ModelError` for a prompt that the model cannot read.
+    public func run(_ suite: Suite) throws -> SuiteResult {
+        let start = ContinuousClock.now
+        var result: SuiteResult
+        switch suite.judgement {
+        case .answers: result = try judgeAnswers(suite)
+        case .loss(let asPerplexity): result = try measureLoss(suite, asPerplexity: asPerplexity)
+        }
+        result.seconds = (ContinuousClock.now - start) / .seconds(1)
+        return result
+    }
+
+    /// The model's answers to some questions, in order.
+    ///
+    /// - Throws: `CancellationError` when stopped, `ModelError` for a prompt that the model cannot read.
+    public func answers(_ items: [SuiteItem], judgement: Suite.Judgement) throws -> [Answer] {
+        let limits: AnswerLimits = if case .answers(let limits) = judgement { limits } else { AnswerLimits() }
+        var settings = GenerationSettings()
+        settings.sampling.temperature = limits.temperature
+        settings.sampling.topP = limits.topP
+        settings.sampling.topK = limits.topK > 0 ? limits.topK : nil
+        settings.maximumNewTokens = limits.maxNewTokens
+        settings.stopTokens = stopIDs
+        settings.stopStrings = limits.stop
+        settings.decode = { tokenizer.decode($0) }
+        settings.seed = seed
+        settings.batchLimit = Self.batch
+        let completions = try Generator(model, settings).completions(
+            of: items.map(\.prompt), shouldStop: { stop.isRequested })
+        if stop.isRequested { throw CancellationError() }
+        return completions.map { completion in
+            let stopped = completion.stopReason == .stopToken || completion.stopReason == .stopString
+            var text = tokenizer.decode(completion.ids.filter { !stopIDs.contains($0) }, skipSpecialTokens: true)
+            for stop in limits.stop {
+                if let range = text.range(of: stop) { text = String(text[..<range.lowerBound]) }
+            }
+            return Answer(text: text, tokenCount: completion.ids.count, stopped: stopped)
+        }
+    }
+
+    private func judgeAnswers(_ suite: Suite) throws -> SuiteResult {
+        let answers = try answers(suite.items, judgement: suite.judgement)
+        let outcomes = zip(suite.items, answers).map { Self.outcome($0, $1) }
+        let judged = outcomes.compactMap(\.score)
+        let passed = outcomes.count { $0.passed }
+        var result = SuiteResult(name: suite.name, count: outcomes.count, seconds: 0, outcomes: outcomes)
+        result.score = judged.isEmpty ? nil : judged.reduce(0, +) / Double(judged.count)
+        result.accuracy = outcomes.isEmpty ? nil : Double(passed) / Double(outcomes.count)
+        result.interval = .wilson(successes: Double(passed), trials: outcomes.count)
+        result.unjudged = outcomes.count - judged.count
+        result.stoppedShare = outcomes.isEmpty ? nil : Double(answers.count { $0.stopped }) / Double(answers.count)
+        if suite.items.allSatisfy({ $0.label != nil }) {
+            result.classes = ClassTable(zip(suite.items, outcomes).map { ($0.label ?? "", $1.extracted) })
+        }
+        return result
+    }
+
+    /// A verifier that fails has not scored 0: the outcome has no score, and says why.
+    private static func outcome(_ item: SuiteItem, _ answer: Answer) -> SuiteResult.Outcome {
+        var outcome = SuiteResult.Outcome(
+            source: item.source, expected: item.expected, answer: answer.text, passed: false, stopped: answer.stopped)
+        guard let verifier = item.verifier else { return outcome }
+        let rollout = Rollout(
+            answer.text, stopReason: answer.stopped ? .stop : .length, tokenCount: answer.tokenCount)
+        do {
+            switch try verifier.verify(rollout) {
+            case .score(let score):
+                outcome.score = score.value
+                outcome.passed = score.passed ?? (score.value >= 1)
+                outcome.extracted = score.extracted
+                outcome.note = score.note
+            case .abstain(let reason): outcome.note = "no verdict: \(reason)"
+            }
+        } catch {
+            outcome.note = "the verifier failed: \(error)"
+        }
+        return outcome
+    }
+
+    private func measureLoss(_ suite: Suite, asPerplexity: Bool) throws -> SuiteResult {
+        let examples = suite.items.compactMap(\.row?.example)
+        let batches = try TokenBatches(examples, globalBatchSize: 1, limit: .tokens(4096), shuffleSeed: nil)
+        var (sum, weight) = (0.0, 0.0)
+        for batch in batches.all {
+            if stop.isRequested { throw CancellationError() }
+            let part = try SFTObjective().loss(
+                batch, model: model, context: StepContext(seed: seed, isTraining: false))
+            sum += Double(part.sum.scalar)
+            weight += part.weight
+        }
+        var result = SuiteResult(name: suite.name, count: examples.count, seconds: 0)
+        result.loss = weight > 0 ? sum / weight : nil
+        result.reportsPerplexity = asPerplexity
+        return result
+    }
+}
