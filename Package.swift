@@ -9,6 +9,7 @@ import PackageDescription
 let package = Package(
     name: "Hone",
     products: [
+        .executable(name: "hone", targets: ["HoneCLI"]),
         .library(name: "TextCore", targets: ["TextCore"]),
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "Tokenization", targets: ["Tokenization"]),
@@ -17,6 +18,7 @@ let package = Package(
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Training", targets: ["Training"]),
         .library(name: "SFT", targets: ["SFT"]),
+        .library(name: "Evaluation", targets: ["Evaluation"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
@@ -60,13 +62,20 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
+            name: "Evaluation",
+            dependencies: [
+                "LanguageModels", "ShardIO", "SFT", "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
             name: "Recipes",
             dependencies: [
-                "Datasets", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
-                "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Datasets", "Evaluation", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization",
+                "Training", "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
+        .executableTarget(name: "HoneCLI", dependencies: ["Recipes"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "TextCoreTests",

@@ -1,4 +1,5 @@
 import TextCore
+public import Training
 
 /// What is reported while training.
 public struct LoggingSettings: Sendable, Hashable {
@@ -6,9 +7,21 @@ public struct LoggingSettings: Sendable, Hashable {
     public var everySteps = 1
     /// Optimiser steps between two samples of the model's text; `nil` for none.
     public var samplesEvery: Int?
+    /// How the metrics of a step's micro-batches become one.
+    public var metrics = MetricChoice.pooled
 
     public init() {}
 }
+
+/// How the metrics of a step's micro-batches become one.
+public enum MetricChoice: String, Sendable, Hashable, CaseIterable {
+    /// Summed over all tokens of the step and divided once.
+    case pooled
+    /// The mean of the micro-batches' means.
+    case trl
+}
+
+extension MetricChoice: RecipeWord {}
 
 /// What is saved while training, and how a run goes on.
 public struct CheckpointSettings: Sendable, Hashable {
@@ -17,21 +30,11 @@ public struct CheckpointSettings: Sendable, Hashable {
     public var keepLast = 2
     public var keepBest = 1
     public var resume = ResumeRule.never
-    /// Whether moments and positions are saved beside the weights, so that a run can go on exactly.
-    public var fullState = true
 
     public init() {}
 
     /// When a checkpoint is written; one is always written at the end.
-    public var cadence: Cadence { everySteps.map { .steps($0) } ?? .perEpoch(perEpoch ?? 1) }
-}
-
-/// How often something happens in a run.
-public enum Cadence: Sendable, Hashable {
-    /// Every so many optimiser steps.
-    case steps(Int)
-    /// So many times an epoch, evenly.
-    case perEpoch(Int)
+    public var cadence: Cadence { everySteps.map { .everySteps($0) } ?? .perEpoch(perEpoch ?? 1) }
 }
 
 /// Whether a run goes on from a checkpoint.
@@ -53,12 +56,18 @@ extension LoggingSettings: RecipeSection {
         fields: [
             Field("every_steps", \.everySteps, "Optimiser steps between two lines of metrics.", in: .atLeast(1)),
             Field("samples_every", \.samplesEvery, "Optimiser steps between two samples of text.", in: .atLeast(1)),
+            Field(
+                "metrics", \.metrics,
+                "`pooled` over all tokens of a step, or the mean over micro-batches as TRL logs them."),
         ])
 }
 
 extension CheckpointSettings: RecipeSection {
     package static let table = SectionTable<CheckpointSettings>(
         "What is saved while training, and how a run goes on.", exclusive: [["every_steps", "per_epoch"]],
+        planned: [
+            PlannedField("full_state", neutral: true, instead: "Remove it; every checkpoint can be resumed exactly")
+        ],
         fields: [
             Field(
                 "every_steps", \.everySteps, "Optimiser steps between two checkpoints.", in: .atLeast(1),
@@ -71,8 +80,6 @@ extension CheckpointSettings: RecipeSection {
             Field(
                 "resume", \.resume, "`never`, `auto` (the newest of the run folder), or a checkpoint's folder.",
                 exists: .folder, changesResults: false),
-            Field(
-                "full_state", \.fullState, "Whether all that exact resuming needs is saved.", changesResults: false),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {

@@ -1,4 +1,5 @@
 import TextCore
+public import Training
 
 /// What the model is judged by, and when.
 public struct EvaluationSettings: Sendable, Hashable {
@@ -11,7 +12,7 @@ public struct EvaluationSettings: Sendable, Hashable {
     public init() {}
 
     /// When held-out rows and suites are judged; always at the end too.
-    public var cadence: Cadence { everySteps.map { .steps($0) } ?? .perEpoch(perEpoch ?? 1) }
+    public var cadence: Cadence { everySteps.map { .everySteps($0) } ?? .perEpoch(perEpoch ?? 1) }
 }
 
 /// One set of questions: generated answers that a verifier scores, or a loss.
@@ -34,6 +35,8 @@ public struct SuiteSettings: Sendable, Hashable {
     public var ignoreCase = false
     /// Verifier `label`: all labels; those of the targets when empty.
     public var labels: [String] = []
+    /// Verifier `label`: the path of the label where answers are JSON, such as `intent`.
+    public var field: String?
     public var generate = GenerateSettings()
 
     public init() {}
@@ -105,13 +108,14 @@ extension SuiteSettings: RecipeSection {
                 in: .notNegative),
             Field("ignore_case", \.ignoreCase, "Of verifiers exact, contains and label: whether case counts."),
             Field("labels", \.labels, "Of verifier label: all labels; those of the targets if absent."),
+            Field("field", \.field, "Of verifier label: the label's path where answers are JSON, such as `intent`."),
             Field("generate", \.generate, "How answers are generated."),
         ])
 
     /// Options that only some verifiers have.
     private static let options: [(name: String, verifiers: [VerifierName])] = [
         ("pattern", [.regex]), ("tolerance", [.numeric]), ("ignore_case", [.exact, .contains, .label]),
-        ("labels", [.label]),
+        ("labels", [.label]), ("field", [.label]),
     ]
 
     package mutating func finish(_ decoder: RecipeDecoder) {

@@ -1,0 +1,146 @@
+import SFT
+import TextCore
+import Tokenization
+import Training
+
+/// What became of the rows: every one that was cut, dropped or is odd is counted, and the first of each kind named.
+struct DataReport {
+    /// How the format of each file was decided.
+    var formats: [String] = []
+    /// Tokens of all rows before any was cut.
+    private(set) var tokens = 0
+    /// Tokens that carry loss.
+    private(set) var trainedTokens = 0
+    /// Tokens of each row before any was cut, in order.
+    private(set) var lengths: [Int] = []
+    /// Rows longer than the limit.
+    private(set) var overlong: (count: Int, first: String) = (0, "")
+    /// Masks, stop tokens and start tokens.
+    private(set) var health: DataHealth
+    /// What templates warned of, with how many rows and the first.
+    private(set) var warnings: [(text: String, count: Int, first: String)] = []
+
+    /// Rows read.
+    var rows: Int { lengths.count }
+
+    init(text: ModelText) {
+        health = DataHealth(
+            startToken: text.tokenizer.beginningOfSequenceID.map { Int32($0) },
+            stopTokens: Set(text.stopIDs.map { Int32($0) }))
+    }
+
+    mutating func add(_ row: EncodedRow, maxLength: Int) {
+        health.inspect(row.example)
+        tokens += row.example.ids.count
+        lengths.append(row.example.ids.count)
+        trainedTokens += row.example.trainedCount
+        if row.example.ids.count > maxLength {
+            overlong = (overlong.count + 1, overlong.count == 0 ? row.example.source : overlong.first)
+        }
+        for warning in row.warnings {
+            let text = warning.description
+            if let index = warnings.firstIndex(where: { $0.text == text }) {
+                warnings[index].count += 1
+            } else if warnings.count < 20 {
+                warnings.append((text, 1, row.example.source))
+            }
+        }
+    }
+
+    /// The length that a share of the rows does not pass.
+    func percentile(_ share: Double) -> Int {
+        guard !lengths.isEmpty else { return 0 }
+        let rank = Int((share * Double(lengths.count)).rounded(.up))
+        return lengths.sorted()[min(lengths.count, max(1, rank)) - 1]
+    }
+
+    /// What stops a run, in the form of every other problem; empty when the rows are fit.
+    func problems(_ loaded: LoadedRecipe, context: Int?) -> [RecipeProblem] {
+        let sequence = loaded.recipe.sequence
+        var problems: [RecipeProblem] = []
+        func report(_ key: String, _ what: String, why: String, fix: String) {
+            problems.append(RecipeProblem(loaded.position(of: key), what, why: why, fix: fix))
+        }
+        let longest = lengths.max() ?? 0
+        if let context, min(longest, sequence.maxLength) > context {
+            report(
+                "sequence.max_length",
+                "rows may have \(sequence.maxLength) tokens, but the model reads at most \(context), and "
+                    + "\(grouped(lengths.count { $0 > context })) of \(grouped(rows)) rows are longer",
+                why: "Positions beyond its context mean nothing to the model", fix: "Write `max_length: \(context)`")
+        } else if overlong.count > 0, sequence.onOverflow == .error {
+            report(
+                "sequence.max_length",
+                "data: \(grouped(overlong.count)) of \(grouped(rows)) rows (\(percent(overlong.count))) are longer than "
+                    + "\(sequence.maxLength) tokens (p99 = \(grouped(percentile(0.99))), max = \(grouped(longest)); "
+                    + "first: \(overlong.first))",
+                why: "Cutting them in silence would train answers without their end",
+                fix: "Choose sequence.on_overflow, or write `max_length: \(longest)`")
+        }
+        for problem in health.problems() where problem.refuses {
+            report("sft.train_on", problem.message, why: "", fix: "")
+        }
+        return problems
+    }
+
+    /// What does not stop a run but should be known.
+    func remarks(_ sequence: SequenceSettings) -> [String] {
+        var remarks = health.problems().filter { !$0.refuses }.map(\.message)
+        if overlong.count > 0, sequence.onOverflow != .error {
+            let what =
+                switch sequence.onOverflow {
+                case .error: "are too long"
+                case .drop: "are dropped"
+                case .truncate: "are cut"
+                case .split: "are split"
+                }
+            remarks.append(
+                "\(grouped(overlong.count)) of \(grouped(rows)) rows (\(percent(overlong.count))) are longer than "
+                    + "\(sequence.maxLength) tokens and \(what) (max = \(grouped(lengths.max() ?? 0)))")
+        }
+        for warning in warnings {
+            remarks.append("\(grouped(warning.count)) rows (first: \(warning.first)): \(warning.text)")
+        }
+        return remarks
+    }
+
+    /// One line on how long rows are.
+    var lengthLine: String {
+        "length in tokens: "
+            + [0.1, 0.5, 0.9, 0.95, 0.99].map { "p\(Int(($0 * 100).rounded())) \(percentile($0))" }
+            .joined(separator: ", ") + ", max \(lengths.max() ?? 0)"
+    }
+
+    /// One line on how much there is.
+    var sizeLine: String {
+        "\(grouped(rows)) rows, \(grouped(tokens)) tokens, \(grouped(trainedTokens)) of them trained"
+    }
+
+    func json(_ sequence: SequenceSettings) -> JSON {
+        func finding(_ finding: DataHealth.Finding) -> JSON {
+            ["rows": .integer(finding.count), "first": .array(finding.first.map { .string($0) })]
+        }
+        return [
+            "rows": .integer(rows), "tokens": .integer(tokens), "trained_tokens": .integer(trainedTokens),
+            "length": [
+                "p50": .integer(percentile(0.5)), "p90": .integer(percentile(0.9)), "p99": .integer(percentile(0.99)),
+                "max": .integer(lengths.max() ?? 0),
+            ],
+            "overlong": .integer(overlong.count), "untrained": finding(health.untrained),
+            "without_stop_token": finding(health.missingStop), "double_start": finding(health.doubleStart),
+            "formats": .array(formats.map { .string($0) }),
+            "remarks": .array(remarks(sequence).map { .string($0) }),
+        ]
+    }
+
+    private func percent(_ count: Int) -> String {
+        "\((1000 * Double(count) / Double(max(1, rows))).rounded() / 10) %"
+    }
+}
+
+/// A number with commas between thousands.
+func grouped(_ number: Int) -> String {
+    var digits = Array(String(number.magnitude))
+    for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
+    return (number < 0 ? "-" : "") + String(digits)
+}

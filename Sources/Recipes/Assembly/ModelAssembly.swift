@@ -1,0 +1,65 @@
+import Foundation
+import LanguageModels
+import TensorCore
+import TextCore
+import Tokenization
+
+/// From the model and adapter sections of a recipe to a model that is ready to train.
+enum ModelAssembly {
+    /// Loads or makes the model, attaches its adapter, and says what is trained.
+    ///
+    /// - Throws: `ModelError`, or `RecipeError` for settings that only the model shows to be impossible.
+    static func model(_ loaded: LoadedRecipe, text: ModelText) throws -> LanguageModel {
+        let recipe = loaded.recipe
+        let model: LanguageModel
+        if let path = recipe.model.path {
+            model = try ModelLoader.load(folder: path.url, dtype: try baseType(loaded))
+        } else {
+            guard let initial = recipe.model.initial else { preconditionFailure("a checked recipe has a model") }
+            model = try ModelInitializer.model(
+                configuration: try ModelText.configuration(initial.config.url, for: text.tokenizer),
+                vocabularySize: text.tokenizer.vocabularySize, seed: UInt64(recipe.seed),
+                location: initial.config.absolute)
+        }
+        guard recipe.adapter.type != .full else {
+            model.setTrainable(.full)
+            return model
+        }
+        if let folder = recipe.adapter.initFrom {
+            try model.loadAdapter(from: folder.url)
+        } else {
+            try model.attachAdapter(recipe.adapter.configuration, seed: UInt64(recipe.seed))
+        }
+        model.setTrainable(.adapter)
+        return model
+    }
+
+    /// The type of frozen weights; trained ones are always `float32`.
+    private static func baseType(_ loaded: LoadedRecipe) throws -> DType {
+        let recipe = loaded.recipe
+        guard recipe.model.dtype == .bf16 else { return .float32 }
+        guard recipe.adapter.type != .full else {
+            throw loaded.problem(
+                at: "model.dtype", "model.dtype is bf16, but adapter is full",
+                why: "Updates smaller than a bf16 step would be lost, so trained weights are float32",
+                fix: "Remove it, or train an adapter, whose base may be bf16")
+        }
+        return .bfloat16
+    }
+}
+
+extension AdapterSettings {
+    /// The same in PEFT's words.
+    var configuration: AdapterConfiguration {
+        let targets: AdapterConfiguration.Targets =
+            switch targetModules {
+            case .allLinear: .allLinear
+            case .names(let names): .names(names)
+            case .pattern(let pattern): .pattern(pattern)
+            }
+        let indices: [Int]? = if case .indices(let indices) = layers { indices } else { nil }
+        return AdapterConfiguration(
+            rank: rank, alpha: alpha, dropout: dropout, targets: targets, layers: indices,
+            usesRankStabilization: rslora, usesMagnitude: type == .dora)
+    }
+}

@@ -1,0 +1,249 @@
+import Evaluation
+import Foundation
+import LanguageModels
+import OrderedCollections
+import SFT
+import TensorCore
+import TextCore
+import Tokenization
+import Training
+
+/// A run of a recipe: everything assembled, trained, judged and written to the run folder.
+struct RecipeRun {
+    let loaded: LoadedRecipe
+    let text: ModelText
+    let data: TrainingData
+    let suites: [Suite]
+    let terminal: Terminal
+    let stop: StopSignal
+
+    /// What a run leaves to be said.
+    struct Summary {
+        var ending: RunEnding
+        var folder: URL
+        var before: [SuiteResult]
+        var after: [SuiteResult]
+        var steps: Int
+        var seconds: Double
+    }
+
+    /// Reads rows and suites; no weights yet.
+    ///
+    /// - Throws: `RecipeError` with everything that is wrong with the rows, and errors of single rows.
+    init(_ loaded: LoadedRecipe, registry: Registry, terminal: Terminal, stop: StopSignal) throws {
+        self.loaded = loaded
+        self.terminal = terminal
+        self.stop = stop
+        text = try ModelText(loaded.recipe.model)
+        data = try TrainingData(loaded.recipe, text: text, stop: { stop.isRequested })
+        let problems = data.report.problems(loaded, context: text.contextLength)
+        if !problems.isEmpty { throw RecipeError(problems) }
+        let known = text
+        suites = try loaded.recipe.evaluation.suites.map {
+            try SuiteData.suite($0, text: known, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
+        }
+    }
+
+    private var recipe: Recipe { loaded.recipe }
+
+    /// Trains from the start or from a checkpoint.
+    ///
+    /// - Parameter policy: what to do with a run that the folder already holds.
+    func run(policy: RunFolder.Policy) throws -> Summary {
+        let folder = try RunFolder(recipe.outputFolder.url, policy: policy)
+        let log = try EventLog(folder.events)
+        let progress = Progress(.automatic(quiet: terminal.quiet || terminal.json))
+        let start = ContinuousClock.now
+        let fingerprint = try Fingerprint(loaded, text: text)
+        let checkpoints = try CheckpointStore(
+            folder.checkpoints, keepLast: recipe.checkpoint.keepLast, keepBest: recipe.checkpoint.keepBest,
+            fingerprint: fingerprint.json, tokenizerFolder: text.tokenizerFolder)
+        let checkpoint = try checkpointToResume(policy, checkpoints, fingerprint)
+        if checkpoint == nil { try describe(in: folder, fingerprint) }
+
+        let model = try ModelAssembly.model(loaded, text: text)
+        let batches = try makeBatches(model)
+        let trainer = Trainer(
+            model: model, objective: objective, settings: recipe.train.adamW,
+            configuration: configuration(batches, hasHeldRows: !data.held.isEmpty))
+        if let checkpoint { try trainer.restore(checkpoint) }
+        banner(model, batches)
+
+        let judge = try Judge(self, model: model, folder: folder)
+        let emit: (RunEvent) throws -> Void = { event in
+            try log.append(event)
+            progress.show(event)
+        }
+        for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
+        var services = RunServices(
+            emit: { event in
+                try emit(event)
+                if let sample = try judge.sample(after: event, every: recipe.logging.samplesEvery) { try emit(sample) }
+            }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
+            startFields: startFields(model, batches))
+        if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
+        let ending = try trainer.run(services) { batches.batch($0) }
+        if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
+        return Summary(
+            ending: ending, folder: folder.url, before: judge.first, after: judge.latest, steps: trainer.state.step,
+            seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
+
+    // MARK: Parts
+
+    private var objective: SFTObjective {
+        SFTObjective(
+            loss: recipe.sft?.loss == .dft ? .dft : .nll, neftuneAlpha: recipe.sft?.neftuneAlpha)
+    }
+
+    private func makeBatches(_ model: LanguageModel) throws -> TokenBatches {
+        let limit: Packing.MicroBatchLimit =
+            switch recipe.train.microBatchSize {
+            case .rows(let rows): .rows(rows)
+            case .auto: .tokens(Self.automaticTokens(model.configuration))
+            }
+        // Pretraining has been cut into whole sequences already.
+        let packs = recipe.sequence.packing && recipe.method != .pretrain
+        return try TokenBatches(
+            data.train, packedInto: packs ? recipe.sequence.maxLength : nil,
+            globalBatchSize: recipe.train.globalBatchSize, limit: limit,
+            shuffleSeed: recipe.data.shuffle ? UInt64(recipe.seed) : nil)
+    }
+
+    /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.
+    private static func automaticTokens(_ model: DecoderConfiguration) -> Int {
+        let perToken = model.layers.count * (10 * model.width + 3 * model.feedForwardWidth) * 4
+        return max(512, min(8192, (2 << 30) / max(1, perToken)))
+    }
+
+    private func configuration(_ batches: TokenBatches, hasHeldRows: Bool) -> TrainerConfiguration {
+        let train = recipe.train
+        let perEpoch = batches.order.stepsPerEpoch
+        let total: Int =
+            switch train.length {
+            case .steps(let steps): steps
+            case .epochs(let epochs): max(1, Int(exactly: (epochs * Double(perEpoch)).rounded(.up)) ?? .max)
+            }
+        let schedule = LearningRateSchedule(
+            baseRate: train.learningRate,
+            curve: ScheduleRegistry.builtIn.curve(named: train.scheduler.type.rawValue) ?? .constant,
+            options: ScheduleOptions(minRatio: train.scheduler.minRatio, cycles: train.scheduler.cycles),
+            warmUp: train.warmup.schedule, totalSteps: total)
+        var configuration = TrainerConfiguration(schedule: schedule, stepsPerEpoch: perEpoch, seed: UInt64(recipe.seed))
+        configuration.maxGradientNorm = train.maxGradNorm
+        configuration.gradientCheckpointing = train.gradientCheckpointing == .on
+        configuration.logEverySteps = recipe.logging.everySteps
+        configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled
+        configuration.checkpoints = recipe.checkpoint.cadence
+        configuration.evaluations = recipe.evaluation.cadence
+        configuration.evaluatesAtStart = recipe.evaluation.atStart
+        if hasHeldRows {
+            configuration.watched = WatchedMetric("eval.loss")
+        } else if let suite = suites.first {
+            configuration.watched = WatchedMetric("suites.\(suite.name).\(suite.leadingMetric)")
+        }
+        return configuration
+    }
+
+    private func checkpointToResume(
+        _ policy: RunFolder.Policy, _ store: CheckpointStore, _ fingerprint: Fingerprint
+    ) throws -> Checkpoint? {
+        let checkpoint: Checkpoint?
+        if case .from(let path) = recipe.checkpoint.resume {
+            checkpoint = try Checkpoint(path.url)
+        } else if policy == .resume {
+            checkpoint = store.newestValid { folder, reason in
+                terminal.warn("\(folder.path) is not whole and is skipped: \(reason)")
+            }
+        } else {
+            return nil
+        }
+        guard let checkpoint else { return nil }
+        let differences = checkpoint.differences(from: fingerprint.json)
+        guard differences.isEmpty else {
+            throw CommandFailure(
+                message: "\(checkpoint.folder.path) is of another run, so going on from it would mix the two: "
+                    + differences.joined(separator: "; ")
+                    + ". Use that run's recipe and data, or start anew with --overwrite", status: .configuration)
+        }
+        return checkpoint
+    }
+
+    /// What the run is made from, for people and for resuming.
+    private func describe(in folder: RunFolder, _ fingerprint: Fingerprint) throws {
+        let source = (try? String(contentsOfFile: loaded.document.files.first ?? "", encoding: .utf8)) ?? ""
+        try folder.write(source, to: "recipe.yaml")
+        try folder.write(loaded.resolved().text, to: "resolved.yaml")
+        try folder.write(fingerprint.json.text(.pretty) + "\n", to: "fingerprint.json")
+    }
+
+    private func saveFinal(_ model: LanguageModel, to folder: URL) throws {
+        try? FileManager.default.removeItem(at: folder)
+        if model.adapter != nil {
+            try model.saveAdapter(to: folder)
+            try LanguageModel.copyTokenizer(from: text.tokenizerFolder, to: folder)
+        } else {
+            try model.save(to: folder, copyingTokenizerFrom: text.tokenizerFolder)
+        }
+        // The template a model was trained with belongs to it.
+        if let template = text.template {
+            try template.source.write(
+                to: folder.appending(path: "chat_template.jinja"), atomically: true, encoding: .utf8)
+        }
+    }
+
+    // MARK: What is said
+
+    private func startFields(_ model: LanguageModel, _ batches: TokenBatches) -> OrderedDictionary<String, JSON> {
+        [
+            "version": .string(HoneVersion.current), "recipe": .string(recipe.name),
+            "method": .string(recipe.method.rawValue), "fingerprint": .string(loaded.fingerprint),
+            "parameters": .integer(model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }),
+            "rows": .integer(data.train.count), "held_out_rows": .integer(data.held.count),
+            "threads": .integer(Parallel.threads), "instruction_set": .string(InstructionSets.current),
+            "data": data.report.json(recipe.sequence),
+        ]
+    }
+
+    /// Every derived value that changes results.
+    private func banner(_ model: LanguageModel, _ batches: TokenBatches) {
+        let total = model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }
+        let trained = model.trainableParameters.reduce(0) { $0 + $1.parameter.value.count }
+        let share = (1000 * Double(trained) / Double(max(1, total))).rounded() / 10
+        terminal.note("\(recipe.name): \(recipe.method.rawValue), adapter \(recipe.adapter.type.rawValue)")
+        terminal.note(
+            "model      \(grouped(total)) parameters, \(grouped(trained)) trained (\(share) %), "
+                + "\(model.outputEmbedding.value.dtype == .float32 ? "float32" : "bf16 base, float32 adapter")")
+        for line in data.report.formats { terminal.note("data       \(line)") }
+        terminal.note("data       \(data.report.sizeLine); \(grouped(data.held.count)) held out")
+        terminal.note("data       \(data.report.lengthLine)")
+        let configuration = configuration(batches, hasHeldRows: !data.held.isEmpty)
+        terminal.note(
+            "steps      \(grouped(configuration.totalSteps)) of \(recipe.train.globalBatchSize) rows, "
+                + "\(grouped(batches.order.stepsPerEpoch)) an epoch, \(configuration.schedule.warmUpSteps) of warm-up; "
+                + "rate \(recipe.train.learningRate), \(recipe.train.scheduler.type.rawValue)")
+        let machine = MachineReport()
+        terminal.note(
+            "machine    \(Parallel.threads) threads, \(InstructionSets.current) kernels, OpenBLAS for \(machine.matrixCore)"
+        )
+        for problem in machine.problems { terminal.note("! \(problem)") }
+        terminal.note("folder     \(recipe.outputFolder.absolute)")
+    }
+}
+
+extension TrainSettings {
+    /// The optimiser's settings.
+    var adamW: AdamW.Settings {
+        AdamW.Settings(betas: (betas[0], betas[1]), epsilon: eps, weightDecay: weightDecay)
+    }
+}
+
+extension WarmupLength {
+    /// The same in the words of `Training`.
+    var schedule: LearningRateSchedule.WarmUp {
+        switch self {
+        case .ratio(let ratio): .ratio(ratio)
+        case .steps(let steps): .steps(steps)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import Evaluation
+import Foundation
+import OrderedCollections
+import SFT
+import ShardIO
+import TextCore
+import Tokenization
+import Training
+import Verifiers
+
+/// The rows of a suite of a recipe, tokenized, each with its verifier and what it expects.
+enum SuiteData {
+    /// Reads a suite.
+    ///
+    /// - Throws: `DataError`, `EncodingError`, or `VerifierFailure` for a row or an option that is wrong.
+    static func suite(
+        _ settings: SuiteSettings, text: ModelText, trainOn: TrainOn, registry: VerifierRegistry
+    ) throws -> Suite {
+        let rows = try SourceRows(
+            path: settings.path, format: settings.format, columns: settings.columns, limit: settings.maxSamples)
+        let encoder = text.encoder(trainOn: trainOn)
+        if let metric = settings.metric {
+            var items: [SuiteItem] = []
+            try rows.forEach { _, record in
+                let row = try encoder.encode(record)
+                items.append(SuiteItem(source: row.example.source, prompt: [], row: row))
+            }
+            return Suite(
+                name: settings.name, judgement: .loss(asPerplexity: metric == .perplexity), items: items)
+        }
+        return Suite(
+            name: settings.name, judgement: .answers(settings.generate.limits),
+            items: try answerItems(settings, rows: rows, encoder: encoder, registry: registry))
+    }
+
+    private static func answerItems(
+        _ settings: SuiteSettings, rows: SourceRows, encoder: ExampleEncoder, registry: VerifierRegistry
+    ) throws -> [SuiteItem] {
+        var found: [(source: String, prompt: [Int], reference: JSON)] = []
+        try rows.forEach { raw, record in
+            let source = "\(raw.provenance.file):\(raw.provenance.line)"
+            found.append((source, try encoder.prompt(record), try reference(settings, raw, record, source: source)))
+        }
+        let verifier = try registry.make(
+            settings.verifier?.rawValue ?? "", options: settings.options(references: found.map(\.reference)))
+        return try found.map { item in
+            do {
+                let expected = item.reference.string ?? item.reference.text()
+                return SuiteItem(
+                    source: item.source, prompt: item.prompt, verifier: try verifier.bound(to: item.reference),
+                    expected: expected,
+                    label: settings.verifier == .label ? settings.label(in: expected) : nil)
+            } catch let failure as VerifierFailure {
+                throw CommandFailure(message: "\(item.source): \(failure)", status: .data)
+            }
+        }
+    }
+
+    /// The right answer: the target's column, or else the completion of the row.
+    private static func reference(
+        _ settings: SuiteSettings, _ raw: RawRow, _ record: TrainingRecord, source: String
+    ) throws -> JSON {
+        if let target = settings.target {
+            guard let value = raw.fields[target] else {
+                let keys = (raw.fields.object ?? [:]).keys
+                throw CommandFailure(
+                    message:
+                        "\(source): the row has no column '\(target)', which suite \(settings.name) takes the right "
+                        + "answer from. "
+                        + (nearestName(to: target, among: keys).map { "Did you mean '\($0)'?" }
+                            ?? "Its columns are \(keys.joined(separator: ", "))."),
+                    status: .data)
+            }
+            return value
+        }
+        switch record {
+        case .completion(let record): return .string(record.completion)
+        case .conversation(let record):
+            guard let last = record.messages.last, last["role"]?.string == "assistant",
+                let text = last["content"]?.string
+            else {
+                throw CommandFailure(
+                    message:
+                        "\(source): the conversation does not end in an answer of the assistant, so there is nothing "
+                        + "to compare with. Name the right answer's column in `target`.", status: .data)
+            }
+            return .string(text)
+        case .text:
+            throw CommandFailure(
+                message: "\(source): a row of raw text has no answer to compare with. Name a column in `target`, or "
+                    + "use `metric: loss`.", status: .data)
+        }
+    }
+}
+
+extension GenerateSettings {
+    /// The same in the words of `Evaluation`.
+    var limits: AnswerLimits {
+        AnswerLimits(maxNewTokens: maxNewTokens, temperature: temperature, topP: topP, topK: topK, stop: stop)
+    }
+}
+
+extension SuiteSettings {
+    /// The verifier's options, as it reads them.
+    func options(references: [JSON]) -> JSON {
+        switch verifier {
+        case .regex: ["pattern": .string(pattern ?? "")]
+        case .numeric: tolerance == 0 ? [:] : ["tolerance": .number(tolerance)]
+        case .exact, .contains: ["ignore_case": .bool(ignoreCase)]
+        case .label: labelOptions(references: references)
+        case nil: [:]
+        }
+    }
+
+    private func labelOptions(references: [JSON]) -> JSON {
+        // Without a list, the labels are those of the right answers, so that another word is no answer.
+        let all = labels.isEmpty ? Array(Set(references.compactMap { $0.string.map(label(in:)) })).sorted() : labels
+        var options: JSON = ["labels": .array(all.map { .string($0) }), "ignore_case": .bool(ignoreCase)]
+        if let field, case .object(var members) = options {
+            members["field"] = .string(field)
+            options = .object(members)
+        }
+        return options
+    }
+
+    /// The label in a right answer: the field of its JSON, or the whole.
+    func label(in expected: String) -> String {
+        guard let field, let json = try? JSON(parsing: expected), json.object != nil else { return expected }
+        return field.split(separator: ".").reduce(Optional(json)) { $0?[String($1)] }?.string ?? expected
+    }
+}

@@ -1,0 +1,126 @@
+import ArgumentParser
+import Foundation
+import TensorCore
+import TextCore
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The version of Hone.
+public enum HoneVersion {
+    /// As `hone --version` prints it.
+    public static let current = "0.1.0"
+}
+
+/// What a command's exit status says; the numbers are those of `sysexits.h` where it has one.
+public enum ExitStatus: Int32, Sendable, CaseIterable {
+    /// All went well.
+    case success = 0
+    /// The command worked, and what it measured fell short.
+    case fellShort = 3
+    /// The command line is wrong.
+    case usage = 64
+    /// Data or a model's files are malformed.
+    case data = 65
+    /// A file or folder is missing.
+    case missing = 66
+    /// A bug of Hone.
+    case software = 70
+    /// Reading or writing failed, for instance on a full disk.
+    case inputOutput = 74
+    /// The recipe is wrong.
+    case configuration = 78
+    /// Stopped by a signal, after saving.
+    case interrupted = 130
+}
+
+/// A message for people and scripts, and the exit status it ends the command with.
+struct CommandFailure: Error, CustomStringConvertible {
+    let message: String
+    let status: ExitStatus
+    var json: JSON?
+
+    var description: String { message }
+}
+
+/// Options of every command that reports.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print one JSON object to standard output, for scripts.")
+    var json = false
+    @Flag(help: "Print results only.")
+    var quiet = false
+    @Option(help: ArgumentHelp("Threads of the kernels; results do not depend on it.", valueName: "count"))
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...64).contains(threads) { throw ValidationError("--threads takes 1 to 64") }
+    }
+}
+
+/// A command that reports to a terminal, a pipe or a script.
+protocol ReportingCommand: AsyncParsableCommand {
+    var output: OutputOptions { get }
+    func run(_ terminal: Terminal) async throws
+}
+
+extension ReportingCommand {
+    mutating func run() async throws {
+        if let threads = output.threads { Parallel.setThreads(threads) }
+        let terminal = Terminal(json: output.json, quiet: output.quiet)
+        do {
+            try await run(terminal)
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            let failure = CommandFailure(describing: error)
+            if output.json {
+                terminal.print(["error": failure.json ?? ["message": .string(failure.message)]])
+            } else {
+                terminal.error(failure.message)
+            }
+            throw ExitCode(failure.status.rawValue)
+        }
+    }
+}
+
+/// Where a command's words go: results to standard output, everything else to standard error.
+struct Terminal {
+    let json: Bool
+    let quiet: Bool
+    /// Whether a person is looking at the results.
+    let isInteractive = isatty(STDOUT_FILENO) == 1
+    /// Whether colours help: a terminal, and `NO_COLOR` is not set.
+    var hasColour: Bool { isInteractive && ProcessInfo.processInfo.environment["NO_COLOR"] == nil }
+
+    /// Writes part of a result at once.
+    func write(_ text: String) { Self.write(text, to: STDOUT_FILENO) }
+
+    /// Writes a result.
+    func print(_ line: String) { Self.write(line + "\n", to: STDOUT_FILENO) }
+
+    /// Writes a result for scripts.
+    func print(_ value: JSON) { print(value.text(.pretty)) }
+
+    /// Writes a remark, unless `--quiet` or `--json` is given.
+    func note(_ line: String) { if !quiet && !json { Self.write(line + "\n", to: STDERR_FILENO) } }
+
+    /// Writes a warning, whatever the options.
+    func warn(_ line: String) { Self.write("warning: \(line)\n", to: STDERR_FILENO) }
+
+    /// Writes an error, whatever the options.
+    func error(_ line: String) { Self.write("error: \(line)\n", to: STDERR_FILENO) }
+
+    /// Writes all of `text`; a reader that has gone away ends the output, not the command.
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written > 0 {
+                bytes = bytes.dropFirst(written)
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import TensorCore
+import TextCore
+
+/// `hone doctor`: the machine, what slows it, and what is missing.
+struct DoctorCommand: ReportingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Show the machine, what slows it, and what is missing.")
+
+    @OptionGroup var output: OutputOptions
+
+    func run(_ terminal: Terminal) throws {
+        let report = MachineReport()
+        if output.json { return terminal.print(report.json) }
+        for (name, value) in report.lines {
+            terminal.print("\(name.padding(toLength: 18, withPad: " ", startingAt: 0))\(value)")
+        }
+        for problem in report.problems { terminal.print("! \(problem)") }
+        if report.problems.isEmpty { terminal.print("nothing is missing") }
+    }
+}
+
+/// What Hone runs on. Also the banner of a run reads it.
+struct MachineReport {
+    let processor: String
+    let cores = ProcessInfo.processInfo.processorCount
+    let memoryBytes = ProcessInfo.processInfo.physicalMemory
+    let instructionSets = InstructionSets.available
+    let matrixLibrary = MatrixLibrary.configuration
+    let matrixCore = MatrixLibrary.core
+    let problems: [String]
+
+    init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        processor =
+            information.split(separator: "\n").first { $0.hasPrefix("model name") }?
+            .split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+        var problems: [String] = []
+        if let type = environment["OPENBLAS_CORETYPE"] {
+            problems.append(
+                """
+                OPENBLAS_CORETYPE is \(type): OpenBLAS uses that processor's kernels, not this one's, which can halve \
+                its speed. Run `env -u OPENBLAS_CORETYPE hone …`.
+                """)
+        }
+        if instructionSets.first == "plain" {
+            problems.append("no AVX2: the kernels run in plain code, several times slower than they could.")
+        }
+        if let wanted = environment["HONE_KERNELS"], wanted != instructionSets.first {
+            problems.append("HONE_KERNELS is \(wanted): kernels for \(instructionSets.first ?? "") are left unused.")
+        }
+        if cores == 1 { problems.append("one processor: nothing runs in parallel.") }
+        self.problems = problems
+    }
+
+    var lines: [(String, String)] {
+        [
+            ("hone", HoneVersion.current), ("processor", processor), ("cores", "\(cores), \(Parallel.threads) in use"),
+            ("memory", "\(memoryBytes >> 30) GiB"),
+            ("instruction sets", instructionSets.joined(separator: ", ") + " (in use: \(InstructionSets.current))"),
+            ("matrix products", matrixLibrary), ("  for processor", matrixCore),
+        ]
+    }
+
+    var json: JSON {
+        [
+            "version": .string(HoneVersion.current), "processor": .string(processor), "cores": .integer(cores),
+            "threads": .integer(Parallel.threads), "memory_bytes": .integer(Int(clamping: memoryBytes)),
+            "instruction_sets": .array(instructionSets.map { .string($0) }),
+            "instruction_set": .string(InstructionSets.current), "blas": .string(matrixLibrary),
+            "blas_core": .string(matrixCore), "problems": .array(problems.map { .string($0) }),
+        ]
+    }
+}

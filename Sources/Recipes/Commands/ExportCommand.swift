@@ -1,0 +1,77 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import TensorCore
+import TextCore
+
+/// `hone export`: a run's model for other tools.
+struct ExportCommand: ReportingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write the model of a run as a folder that other tools load.",
+        discussion: """
+            `merged` is a whole model in Hugging Face layout: an adapter is added to its base, and the logits of both \
+            are compared before anything is written. `adapter` is a PEFT folder.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case merged, adapter
+    }
+
+    enum NumberType: String, ExpressibleByArgument, CaseIterable {
+        case float32, bfloat16, float16
+    }
+
+    @Argument(help: "A run, model or adapter folder.")
+    var source: String
+    @Option(help: "merged or adapter.")
+    var format: Format
+    @Option(name: [.customShort("o"), .customLong("out")], help: ArgumentHelp("Folder to write.", valueName: "folder"))
+    var folder: String
+    @Option(help: ArgumentHelp("Base model of an adapter that does not name it.", valueName: "folder"))
+    var base: String?
+    @Option(help: "Type of the numbers of a merged model.")
+    var dtype: NumberType = .float32
+    @OptionGroup var output: OutputOptions
+
+    func run(_ terminal: Terminal) throws {
+        let modelFolder = ModelChoice.resolved(source)
+        let target = URL(fileURLWithPath: folder)
+        if let names = try? FileManager.default.contentsOfDirectory(atPath: target.path), !names.isEmpty {
+            throw CommandFailure(
+                message: "\(folder) is not empty, and exporting into it would mix two models; name another folder",
+                status: .usage)
+        }
+        let choice = try ModelChoice(modelFolder.path, base: base)
+        var report: JSON = ["folder": .string(folder), "format": .string(format.rawValue)]
+        switch format {
+        case .adapter:
+            guard choice.model.adapter != nil else {
+                throw CommandFailure(
+                    message: "\(source): all weights were trained, so there is no adapter; use --format merged",
+                    status: .usage)
+            }
+            try choice.model.saveAdapter(to: target)
+        case .merged:
+            if choice.model.adapter != nil {
+                let merge = try choice.model.mergeAdapter()
+                report = [
+                    "folder": .string(folder), "format": .string(format.rawValue),
+                    "largest_logit_difference": .number(Double(merge.largestDifference)),
+                    "greedy_agreement": .number(merge.greedyAgreement),
+                    "mean_kl": .number(merge.meanDivergence),
+                ]
+                terminal.note(
+                    "merged: logits differ by at most \(merge.largestDifference) (of \(merge.largestLogit)), the greedy token "
+                        + "agrees at \(merge.greedyAgreement * 100) % of positions, mean KL \(merge.meanDivergence)")
+            }
+            try choice.model.save(
+                to: target, dtype: DType(rawValue: dtype.rawValue) ?? .float32)
+        }
+        try LanguageModel.copyTokenizer(from: choice.text.tokenizerFolder, to: target)
+        if output.json {
+            terminal.print(report)
+        } else {
+            terminal.print("\(format.rawValue) model written to \(folder)")
+        }
+    }
+}

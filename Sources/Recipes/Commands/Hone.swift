@@ -1,0 +1,34 @@
+import ArgumentParser
+
+/// The commands of Hone.
+///
+/// A user's own executable is three lines:
+///
+/// ```swift
+/// import Recipes
+/// var registry = Registry()
+/// await Hone.run(registry)
+/// ```
+public enum Hone {
+    /// Runs the command that the program's arguments name, and ends the process.
+    public static func run(_ registry: Registry = Registry()) async {
+        await Registry.$current.withValue(registry) { await HoneCommand.main() }
+    }
+}
+
+struct HoneCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hone",
+        abstract: "Preference and reward fine-tuning of language models that tells the truth.",
+        discussion: """
+            Exit status: 0 done; 3 what was measured fell short; 64 the command line is wrong; 65 data or model files \
+            are malformed; 66 a file is missing; 70 a bug of Hone; 74 reading or writing failed; 78 the recipe is \
+            wrong; 130 stopped by a signal, after saving.
+            """,
+        version: HoneVersion.current,
+        subcommands: [
+            CheckCommand.self, InspectCommand.self, TrainCommand.self, EvalCommand.self, GenerateCommand.self,
+            ExportCommand.self, TokenizeCommand.self, TokenizerCommand.self, ModelCommand.self, DataCommand.self,
+            SchemaCommand.self, DoctorCommand.self,
+        ])
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import TensorCore
+import TextCore
+
+/// A model on the disk: a model folder, an adapter on its base, or a run.
+struct ModelChoice {
+    let model: LanguageModel
+    let text: ModelText
+
+    /// Loads a model and its adapter.
+    ///
+    /// - Parameters:
+    ///   - path: a model folder, or an adapter's (then `base` or its configuration names the model), or a run folder.
+    ///   - adapter: an adapter to attach.
+    ///   - base: the model that an adapter belongs to, where its configuration does not say so.
+    /// - Throws: `ModelError` and errors of the tokenizer.
+    init(_ path: String, adapter: String? = nil, base: String? = nil, dtype: DType = .float32) throws {
+        let folder = Self.resolved(path)
+        if Self.isAdapter(folder) {
+            let baseFolder = try base.map { URL(fileURLWithPath: $0) } ?? Self.base(of: folder)
+            model = try ModelLoader.load(folder: baseFolder, dtype: dtype)
+            try model.loadAdapter(from: folder)
+            let hasTokenizer = FileManager.default.fileExists(atPath: folder.appending(path: "tokenizer.json").path)
+            text = try ModelText(folder: baseFolder, tokenizerFolder: hasTokenizer ? folder : baseFolder)
+        } else {
+            model = try ModelLoader.load(folder: folder, dtype: dtype)
+            text = try ModelText(folder: folder)
+            if let adapter { try model.loadAdapter(from: Self.resolved(adapter)) }
+        }
+        model.setTrainable(.none)
+    }
+
+    /// A run folder stands for its trained model.
+    static func resolved(_ path: String) -> URL {
+        let folder = URL(fileURLWithPath: path)
+        let final = folder.appending(path: "final")
+        let isRun = FileManager.default.fileExists(atPath: folder.appending(path: "events.jsonl").path)
+        return isRun && FileManager.default.fileExists(atPath: final.path) ? final : folder
+    }
+
+    static func isAdapter(_ folder: URL) -> Bool {
+        FileManager.default.fileExists(atPath: folder.appending(path: "adapter_config.json").path)
+    }
+
+    private static func base(of adapter: URL) throws -> URL {
+        let configuration = try ModelText.json(adapter.appending(path: "adapter_config.json"))
+        guard let name = configuration["base_model_name_or_path"]?.string, !name.isEmpty else {
+            throw CommandFailure(
+                message: "\(adapter.path): the adapter does not say which model it belongs to; give it with --base",
+                status: .usage)
+        }
+        let url = URL(fileURLWithPath: name)
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw CommandFailure(
+                message: "\(adapter.path): its base model \(name) is not there; give its folder with --base",
+                status: .missing)
+        }
+        return url
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Dispatch
+import Evaluation
+import Foundation
+import OrderedCollections
+import TextCore
+import Training
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// `hone train`: a run of a recipe.
+struct TrainCommand: ReportingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Train a model as a recipe says.",
+        discussion: """
+            The run folder holds the resolved recipe, events.jsonl, checkpoints and final/, the trained model. Ctrl-C \
+            saves a checkpoint and stops; --resume goes on from the newest one.
+            """)
+
+    @OptionGroup var options: RecipeOptions
+    @Flag(help: "Go on from the newest whole checkpoint of the run folder; start if there is none.")
+    var resume = false
+    @Flag(help: "Replace the run that the folder holds.")
+    var overwrite = false
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
+    }
+
+    func run(_ terminal: Terminal) throws {
+        let stop = StopSignal()
+        let signals = SignalHandlers(stop)
+        defer { signals.cancel() }
+        let loaded = try options.load()
+        let goesOn = resume || loaded.recipe.checkpoint.resume != .never
+        let run = try RecipeRun(loaded, registry: Registry.current, terminal: terminal, stop: stop)
+        let summary = try run.run(policy: goesOn ? .resume : overwrite ? .overwrite : .new)
+        report(summary, on: terminal)
+        if case .stopped = summary.ending {
+            terminal.note("stopped; go on with: hone train \(options.recipe) --resume")
+            throw ExitCode(ExitStatus.interrupted.rawValue)
+        }
+    }
+
+    private func report(_ summary: RecipeRun.Summary, on terminal: Terminal) {
+        if output.json {
+            return terminal.print([
+                "run": .string(summary.folder.path), "ending": .string(summary.ending.reason),
+                "steps": .integer(summary.steps), "seconds": .number(summary.seconds),
+                "before": .array(summary.before.map { $0.json(withAnswers: false) }),
+                "after": .array(summary.after.map { $0.json(withAnswers: false) }),
+            ])
+        }
+        for result in summary.before { terminal.print("before  \(result.summary)") }
+        for result in summary.after { terminal.print("after   \(result.summary)") }
+        terminal.print(
+            "\(summary.ending.reason) after \(summary.steps) steps in \((summary.seconds * 10).rounded() / 10) s; "
+                + "\(summary.folder.path)/final")
+    }
+}
+
+/// Turns SIGINT and SIGTERM into a request to stop; a second one ends the process at once.
+final class SignalHandlers {
+    private var sources: [any DispatchSourceSignal] = []
+
+    init(_ stop: StopSignal) {
+        for number in [SIGINT, SIGTERM] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                if stop.isRequested { _exit(ExitStatus.interrupted.rawValue) }
+                stop.requestStop(signal: number)
+                FileHandle.standardError.write(Data("\nstopping after this step; once more to stop at once\n".utf8))
+            }
+            source.resume()
+            sources.append(source)
+        }
+    }
+
+    func cancel() {
+        for source in sources { source.cancel() }
+        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    }
+}
