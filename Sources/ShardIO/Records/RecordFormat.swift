@@ -28,7 +28,9 @@ public struct RecordFormat: Sendable {
     }
 
     /// The formats that there are.
-    public static let all: [RecordFormat] = [.messages, .shareGPT, .promptCompletion, .alpaca, .text]
+    public static let all: [RecordFormat] = [
+        .messages, .shareGPT, .promptCompletion, .turns, .alpaca, .text,
+    ]
 
     /// The format with this name, if there is one.
     public static func named(_ name: String) -> RecordFormat? { all.first { $0.name == name } }
