@@ -115,7 +115,10 @@ extension SuiteSettings {
     private func labelOptions(references: [JSON]) -> JSON {
         // Without a list, the labels are those of the right answers, so that another word is no answer.
         let all = labels.isEmpty ? Array(Set(references.compactMap { $0.string.map(label(in:)) })).sorted() : labels
-        var options: JSON = ["labels": .array(all.map { .string($0) }), "ignore_case": .bool(ignoreCase)]
+        // An answer that only mentions a label is no label.
+        var options: JSON = [
+            "labels": .array(all.map { .string($0) }), "match": "whole", "ignore_case": .bool(ignoreCase),
+        ]
         if let field, case .object(var members) = options {
             members["field"] = .string(field)
             options = .object(members)
