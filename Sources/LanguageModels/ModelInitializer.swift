@@ -1,3 +1,4 @@
+public import Foundation
 import OrderedCollections
 import TensorCore
 public import TextCore
@@ -21,6 +22,12 @@ public enum ModelInitializer {
         var files = ModelFiles()
         files.configuration = .object(members)
         let decoder = try ModelRegistry.configuration(from: files.configuration, location: location)
+        let bytes = decoder.weights.reduce(0.0) { $0 + 4 * $1.shape.reduce(1.0) { $0 * Double($1) } }
+        guard bytes < Double(ProcessInfo.processInfo.physicalMemory) else {
+            throw ModelError(
+                "a model of this configuration takes \(Int(bytes / 1e9)) GB in float32, more than this machine's memory",
+                location: location)
+        }
         return try LanguageModel(configuration: decoder, files: files) { specification in
             switch specification.initial {
             case .constant(let value): return Parameter(Tensor(repeating: value, shape: specification.shape))
@@ -29,5 +36,16 @@ public enum ModelInitializer {
                 return Parameter(.normal(specification.shape, deviation: decoder.initializerRange, stream: stream))
             }
         }
+    }
+
+    /// The same from a configuration file.
+    ///
+    /// - Throws: `ModelError` as above, and if the file cannot be read or is not JSON.
+    public static func model(
+        configurationFile url: URL, vocabularySize: Int? = nil, seed: UInt64
+    ) throws(ModelError) -> LanguageModel {
+        try model(
+            configuration: try ModelLoader.json(at: url), vocabularySize: vocabularySize, seed: seed, location: url.path
+        )
     }
 }

@@ -247,4 +247,33 @@ import TextCore
             again.trainableParameters.map { bits($0.parameter.value) }
                 == model.trainableParameters.map { bits($0.parameter.value) })
     }
+
+    /// Adapters at the end of runs of TRL, with the logits that the trained model gave for a prompt.
+    @Test func adaptersThatTRLTrainedGiveItsLogits() throws {
+        guard let base = try SharedFolder.url("models/stories260K"), let traces = try SharedFolder.url("goldens/trl")
+        else { return }
+        let suffix = ".adapter.safetensors"
+        let names = try FileManager.default.contentsOfDirectory(atPath: traces.path).filter { $0.hasSuffix(suffix) }
+        #expect(!names.isEmpty)
+        for name in names.sorted() {
+            let folder = try TemporaryFolder()
+            let manager = FileManager.default
+            try manager.copyItem(
+                at: traces.appendingPathComponent("adapter-init/adapter_config.json"),
+                to: folder.file("adapter_config.json"))
+            try manager.copyItem(
+                at: traces.appendingPathComponent(name), to: folder.file("adapter_model.safetensors"))
+            let trace = traces.appendingPathComponent(name.replacingOccurrences(of: suffix, with: ".json"))
+            let probe = try #require(try JSON(parsing: Data(contentsOf: trace))["probe"])
+            let ids = try #require(probe["input_ids"]?.array).compactMap(\.int)
+            let expected = try #require(probe["last_logits"]?.array).compactMap(\.double).map { Float($0) }
+            let model = try ModelLoader.load(folder: base)
+            let last = ids.count - 1..<ids.count
+            func logits() -> Tensor { model.logits(hidden: model.hiddenStates(PackedTokens([ids])).slice(last)) }
+            let without = distance(logits(), Tensor(expected, shape: [1, expected.count]))
+            try model.loadAdapter(from: folder.url)
+            let with = distance(logits(), Tensor(expected, shape: [1, expected.count]))
+            #expect(with < 1e-3 && without > 1e-2, "\(name): \(with) with the adapter, \(without) without")
+        }
+    }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import OrderedCollections
 import TensorCore
 import Testing
 import TextCore
@@ -133,5 +134,12 @@ import TextCore
         let embedding = model.outputEmbedding.value
         let deviation = (embedding.sumOfSquares / Double(embedding.count)).squareRoot()
         #expect(abs(deviation - 0.2) < 0.02)
+    }
+
+    @Test func aModelTooLargeForTheMachineIsRefusedBeforeItIsMade() throws {
+        var members = try #require(ModelRegistry.families.first?.sample.object)
+        for key in ["hidden_size", "vocab_size", "intermediate_size"] { members[key] = .integer(1 << 24) }
+        let text = message { _ = try ModelInitializer.model(configuration: .object(members), seed: 1) }
+        #expect(text.contains("more than this machine's memory"), "\(text)")
     }
 }

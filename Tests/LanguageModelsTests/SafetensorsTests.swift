@@ -70,7 +70,7 @@ import TextCore
         ),
         (
             #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":1}"#, 8,
-            #"its header is not JSON: 1:57: key "a" is written twice"#
+            #"its header is not JSON: 1:55: key "a" is written twice"#
         ),
         (#"{"__metadata__":{"format":1}}"#, 0, "`__metadata__.format` is an integer, not a string"),
         (#"[1]"#, 0, "its header is an array, not an object"),

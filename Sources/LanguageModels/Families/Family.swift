@@ -87,6 +87,7 @@ func sampleConfiguration(_ modelType: String, _ own: JSON = [:]) -> JSON {
             "vocab_size": 53, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3,
             "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64,
             "initializer_range": 0.2, "bos_token_id": 1, "eos_token_id": 2,
+            "pad_token_id": 0,
         ]).object ?? [:]
     members["model_type"] = .string(modelType)
     for (key, value) in own.object ?? [:] { members[key] = value }
