@@ -3,13 +3,21 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers
+//   0  CKernels, COpenBLAS, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
 //   2  LanguageModels                     3  Training
 //   4  SFT, Evaluation                    5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
     name: "Hone",
     products: [
-        .library(name: "TextCore", targets: ["TextCore"])
+        .library(name: "TextCore", targets: ["TextCore"]),
+        .library(name: "TensorCore", targets: ["TensorCore"]),
+        .library(name: "Tokenization", targets: ["Tokenization"]),
+        .library(name: "ShardIO", targets: ["ShardIO"]),
+        .library(name: "Verifiers", targets: ["Verifiers"]),
+        .library(name: "LanguageModels", targets: ["LanguageModels"]),
+        .library(name: "Training", targets: ["Training"]),
+        .library(name: "SFT", targets: ["SFT"]),
+        .library(name: "Recipes", targets: ["Recipes"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -18,10 +26,98 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .target(name: "CKernels"),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(
-            name: "TextCore",
-            dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
-        .testTarget(name: "TextCoreTests", dependencies: ["TextCore"]),
+            name: "Tokenization",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "ShardIO",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "Verifiers",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "Datasets",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "LanguageModels",
+            dependencies: [
+                "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "Training",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "SFT",
+            dependencies: [
+                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "Recipes",
+            dependencies: [
+                "Datasets", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(
+            name: "TextCoreTests",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "TensorCore"]),
+        .testTarget(
+            name: "TokenizationTests",
+            dependencies: [
+                "TextCore", "Tokenization", "TestSupport",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "ShardIOTests",
+            dependencies: [
+                "ShardIO", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "VerifiersTests",
+            dependencies: [
+                "TestSupport", "TextCore", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "DatasetsTests",
+            dependencies: ["Datasets", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .testTarget(
+            name: "LanguageModelsTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "LanguageModels", "TensorCore", "TestSupport", "TextCore", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "SFTTests",
+            dependencies: [
+                "LanguageModels", "SFT", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "RecipesTests",
+            dependencies: [
+                "Recipes", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

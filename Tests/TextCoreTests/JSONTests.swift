@@ -1,10 +1,11 @@
+import OrderedCollections
 import Testing
 import TextCore
 
 @Suite struct JSONTests {
     @Test func keepsTheOrderOfKeys() throws {
         let value = try JSON(parsing: #"{"zebra":1,"ant":[true,null,-2.5e3],"bee":{"x":"\u00e9\ud83d\ude00\n"}}"#)
-        #expect(value.object.map { Array($0.keys) } == ["zebra", "ant", "bee"])
+        #expect(value.object?.map(\.key) == ["zebra", "ant", "bee"])
         #expect(value["bee"]?["x"]?.string == "é😀\n")
         #expect(value.text() == #"{"zebra":1,"ant":[true,null,-2500.0],"bee":{"x":"é😀\n"}}"#)
         #expect(try JSON(parsing: value.text(.pretty)) == value)

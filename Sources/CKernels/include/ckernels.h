@@ -1,0 +1,173 @@
+// The hot loops of Hone: one table of functions for each instruction set, and a pool of threads.
+//
+// Every function of a table computes the same bits in every table: the source is written once, in vectors of sixteen
+// floats with explicit fused multiply-adds, and compiled once for each instruction set (kernels_*.c). The plain table
+// is therefore the oracle of the others. Unless a comment says otherwise matrices are row-major and contiguous,
+// numbers are float32, and outputs do not overlap inputs.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    HONE_EXP,
+    HONE_LOG,
+    HONE_TANH,
+    HONE_SIGMOID,
+    HONE_LOG_SIGMOID,
+    HONE_SILU,
+    HONE_GELU_TANH,
+    HONE_RELU,
+    HONE_SQUARE,
+    HONE_SQRT,
+    HONE_NEGATE,
+} hone_unary;
+
+typedef enum { HONE_ADD, HONE_SUBTRACT, HONE_MULTIPLY, HONE_DIVIDE, HONE_MAXIMUM, HONE_MINIMUM } hone_binary;
+
+// How logits become probabilities at the head: logit = cap * tanh(x * scale / cap), or x * scale when cap is 0.
+typedef struct {
+    float scale;
+    float cap;
+} hone_logit_transform;
+
+// One document of a packed attention call. Rows of keys and values are `key_stride` floats apart, rows of queries and
+// outputs `query_stride`; head h of a row starts at h * head_size. The last query sees the last key.
+typedef struct {
+    const float *query;
+    const float *key;
+    const float *value;
+    float *output;
+    float *log_sum;  // [heads, log_sum_stride]: log of the sum of exponentials for each query; may be null
+    int64_t query_count;
+    int64_t key_count;
+    int64_t query_stride;
+    int64_t key_stride;
+    int64_t log_sum_stride;
+} hone_attention_document;
+
+typedef struct {
+    int64_t heads;
+    int64_t key_heads;
+    int64_t head_size;
+    int64_t window;  // keys a query sees, itself included; 0 for all
+    float scale;
+    float cap;  // logit = cap * tanh(logit / cap); 0 for none
+} hone_attention_shape;
+
+// Gradients of a document; each pointer has the layout of its value. They are added to, not overwritten.
+typedef struct {
+    const float *output_gradient;
+    float *query_gradient;
+    float *key_gradient;
+    float *value_gradient;
+} hone_attention_gradient;
+
+typedef struct {
+    float learning_rate;
+    float beta1;
+    float beta2;
+    float epsilon;
+    float weight_decay;
+    float bias_correction1;  // 1 - beta1^step
+    float bias_correction2;  // 1 - beta2^step
+    float gradient_scale;    // multiplies the gradient first: one over the weight of the step, and clipping
+} hone_adamw;
+
+typedef struct {
+    const char *name;
+
+    void (*unary)(hone_unary operation, int64_t count, const float *x, float *y);
+    // dx = dy * f'(x), where y = f(x).
+    void (*unary_gradient)(hone_unary operation, int64_t count, const float *x, const float *y, const float *dy,
+                           float *dx);
+    // y[i] = a[i] op b[i % period]; period divides count.
+    void (*binary)(hone_binary operation, int64_t count, int64_t period, const float *a, const float *b, float *y);
+    // y = scale * x + offset
+    void (*affine)(int64_t count, float scale, float offset, const float *x, float *y);
+    // y += scale * x
+    void (*accumulate)(int64_t count, float scale, const float *x, float *y);
+    // y[r, c] = x[r, c] * s[r]
+    void (*scale_rows)(int64_t rows, int64_t columns, const float *x, const float *s, float *y);
+
+    double (*sum)(int64_t count, const float *x);
+    double (*sum_of_squares)(int64_t count, const float *x);
+    double (*dot)(int64_t count, const float *x, const float *y);
+    // Whether every value is finite.
+    int (*all_finite)(int64_t count, const float *x);
+    // y[r] = sum over c of a[r, c] * b[r, c]; b may be null, for one.
+    void (*row_sums)(int64_t rows, int64_t columns, const float *a, const float *b, float *y);
+    // y[c] += sum over r of a[r, c] * b[r, c]; b may be null, for one. Rows are `stride` apart.
+    void (*add_column_sums)(int64_t rows, int64_t columns, int64_t stride, const float *a, const float *b, float *y);
+
+    void (*softmax)(int64_t rows, int64_t columns, const float *x, float *y, int logarithm);
+    void (*softmax_gradient)(int64_t rows, int64_t columns, const float *y, const float *dy, float *dx, int logarithm);
+
+    // y = x * r * (w + offset), r = 1 / sqrt(mean(x^2) + epsilon), which is stored in inverse_rms[rows].
+    void (*rms_norm)(int64_t rows, int64_t columns, float epsilon, float offset, const float *x, const float *w,
+                     float *y, float *inverse_rms);
+    // dx is written; dw (may be null) is added to.
+    void (*rms_norm_gradient)(int64_t rows, int64_t columns, float offset, const float *x, const float *w,
+                              const float *inverse_rms, const float *dy, float *dx, float *dw);
+
+    // Rotates pairs (i, i + half) of each head by angles cos/sin [rows, half]; direction 1 forward, -1 back.
+    void (*rotary)(int64_t rows, int64_t heads, int64_t head_size, int64_t half, const float *cosine,
+                   const float *sine, float direction, const float *x, float *y);
+
+    // y = f(gate) * up, f being silu, gelu or relu.
+    void (*gated)(hone_unary f, int64_t count, const float *gate, const float *up, float *y);
+    void (*gated_gradient)(hone_unary f, int64_t count, const float *gate, const float *up, const float *dy,
+                           float *dgate, float *dup);
+
+    // Query rows [first, first + count) of one head. `scratch` holds hone_attention_scratch(head_size) floats.
+    void (*attention)(const hone_attention_shape *shape, const hone_attention_document *document, int64_t head,
+                      int64_t first, int64_t count, float *scratch);
+    // All queries of the heads that share one key head.
+    void (*attention_gradient)(const hone_attention_shape *shape, const hone_attention_document *document,
+                               const hone_attention_gradient *gradient, int64_t key_head, float *scratch);
+
+    // For each row of logits [rows, columns] (after the transform): log-probability of the label, entropy in nats,
+    // whether the label has the highest logit (of equals, the lowest index), and the log of the sum of exponentials.
+    void (*label_statistics)(int64_t rows, int64_t columns, hone_logit_transform transform, float *logits,
+                             const int32_t *labels, float *log_probability, float *entropy, float *top1,
+                             float *log_sum);
+    // Replaces transformed logits by the gradient with respect to the untransformed ones, for upstream gradients of
+    // the log-probability and (may be null) of the entropy.
+    void (*label_gradient)(int64_t rows, int64_t columns, hone_logit_transform transform, float *logits,
+                           const int32_t *labels, const float *log_sum, const float *entropy,
+                           const float *log_probability_gradient, const float *entropy_gradient);
+
+    // y[r, n] = sum over k of x[r, k] * w[n, k], for few rows: output columns [first, first + count).
+    // `weight_format`: 0 float32, 1 bfloat16.
+    void (*thin_product)(int64_t rows, int64_t depth, int64_t first, int64_t count, const float *x, int64_t x_stride,
+                         const void *w, int weight_format, float *y, int64_t y_stride);
+
+    void (*adamw)(const hone_adamw *settings, int64_t count, const float *gradient, float *parameter, float *moment1,
+                  float *moment2);
+
+    void (*from_bfloat16)(int64_t count, const uint16_t *x, float *y);
+    void (*to_bfloat16)(int64_t count, const float *x, uint16_t *y);  // nearest, ties to even
+    void (*from_float16)(int64_t count, const uint16_t *x, float *y);
+    void (*to_float16)(int64_t count, const float *x, uint16_t *y);
+
+    // Philox4x32-10: y[i] uniform in [0, 1) from word (first + i) of the stream with this key and high counter words.
+    void (*uniform)(int64_t first, int64_t count, uint64_t key, uint64_t stream, float *y);
+} hone_kernel_table;
+
+// Query rows that one call of `attention` may take, and the floats of scratch that the attention functions need.
+#define HONE_ATTENTION_ROWS 32
+int64_t hone_attention_scratch(int64_t head_size);
+
+// Rows that `thin_product` takes at most.
+#define HONE_THIN_ROWS 32
+
+// The tables this processor can run, fastest first; the last is the plain one. Returns how many were written.
+int hone_kernel_tables(const hone_kernel_table *tables[3]);
+
+// Ten rounds of Philox4x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+void hone_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t output[4]);
+
+// Calls body(context, i) once for every i in [0, count), on up to hone_threads() threads; returns when all are done.
+// Which thread takes which i is not determined. A call from inside a body, or while another call runs, is serial.
+void hone_parallel(int64_t count, void (*body)(void *context, int64_t index), void *context);
+int hone_threads(void);
+void hone_set_threads(int threads);

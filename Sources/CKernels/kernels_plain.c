@@ -1,0 +1,9 @@
+#include <math.h>
+
+#include "ckernels.h"
+#include "tables.h"
+
+#define TABLE_NAME "plain"
+#include "kernels.inc"
+
+const hone_kernel_table *hone_table_plain(void) { return &table; }

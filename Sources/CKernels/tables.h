@@ -1,0 +1,6 @@
+#pragma once
+#include "ckernels.h"
+
+const hone_kernel_table *hone_table_avx512(void);
+const hone_kernel_table *hone_table_avx2(void);
+const hone_kernel_table *hone_table_plain(void);

@@ -1,0 +1,26 @@
+import Foundation
+import TextCore
+
+extension TicketGenerator {
+    /// The rows of tickets as the bytes of a JSONL file.
+    public static func jsonLines(_ tickets: [Ticket]) -> String { tickets.map { $0.row.text() + "\n" }.joined() }
+
+    /// Writes `train.jsonl` and `test.jsonl` into a folder, which is made if need be; no customer is in both.
+    ///
+    /// - Parameters:
+    ///   - count: tickets in all.
+    ///   - folder: path of the folder.
+    ///   - testFraction: share of the customers whose tickets are for the test.
+    /// - Returns: the number of rows in each file.
+    /// - Throws: the file system's error when a file cannot be written.
+    @discardableResult
+    public func write(count: Int, to folder: String, testFraction: Double = 0.1) throws -> (train: Int, test: Int) {
+        let sides = split(tickets(count: count), testFraction: testFraction)
+        let url = URL(fileURLWithPath: folder, isDirectory: true)
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        for (name, tickets) in [("train.jsonl", sides.train), ("test.jsonl", sides.test)] {
+            try Data(Self.jsonLines(tickets).utf8).write(to: url.appendingPathComponent(name), options: .atomic)
+        }
+        return (sides.train.count, sides.test.count)
+    }
+}

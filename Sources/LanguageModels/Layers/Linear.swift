@@ -1,0 +1,38 @@
+public import TensorCore
+
+/// y = x · Wᵀ + b, with an adapter's difference where one is attached.
+public final class Linear: Module {
+    /// The layer's name in the checkpoint, without `.weight`.
+    public let path: String
+    /// [out, in].
+    public let weight: Parameter
+    /// [out].
+    public let bias: Parameter?
+    /// The low-rank difference; `nil` for none.
+    public internal(set) var adapter: LowRankAdapter?
+    /// Numbers in a row of the input.
+    public let inputs: Int
+    /// Numbers in a row of the result.
+    public let outputs: Int
+
+    init(_ path: String, inputs: Int, outputs: Int, hasBias: Bool, from source: WeightSource) throws(ModelError) {
+        self.path = path
+        (self.inputs, self.outputs) = (inputs, outputs)
+        weight = try source(WeightSpecification(name: path + ".weight", shape: [outputs, inputs], initial: .normal))
+        bias =
+            hasBias
+            ? try source(WeightSpecification(name: path + ".bias", shape: [outputs], initial: .constant(0))) : nil
+    }
+
+    func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
+        guard let adapter, pass.options.adapterEnabled else {
+            return linear(x, weight.tensor, bias: bias?.tensor)
+        }
+        return adapter(x, of: self, dropoutStream: pass.options.dropoutStream)
+    }
+
+    public func visit(_ body: (String, Parameter) -> Void) {
+        body(path + ".weight", weight)
+        if let bias { body(path + ".bias", bias) }
+    }
+}

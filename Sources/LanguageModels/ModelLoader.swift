@@ -1,0 +1,94 @@
+public import Foundation
+import OrderedCollections
+public import TensorCore
+import TextCore
+
+/// Makes models from folders in the layout of Hugging Face.
+public enum ModelLoader {
+    /// What a folder's configuration says, without reading weights.
+    ///
+    /// - Throws: `ModelError` as `load` does.
+    public static func configuration(
+        folder: URL
+    ) throws(ModelError) -> (configuration: DecoderConfiguration, files: ModelFiles) {
+        let url = folder.appendingPathComponent("config.json")
+        var files = ModelFiles()
+        files.configuration = try json(at: url)
+        let generation = folder.appendingPathComponent("generation_config.json")
+        if FileManager.default.fileExists(atPath: generation.path) { files.generation = try json(at: generation) }
+        return (try ModelRegistry.configuration(from: files.configuration, location: url.path), files)
+    }
+
+    /// The model in a folder, with every weight it needs and no other.
+    ///
+    /// - Parameter dtype: how matrices are stored; norms and biases are always `float32`. Only `float32` can be
+    ///   trained whole.
+    /// - Throws: `ModelError` if a file is missing or damaged, the family or a setting is not supported, or tensors
+    ///   are missing, unknown or of another shape (all of them at once).
+    public static func load(folder: URL, dtype: DType = .float32) throws(ModelError) -> LanguageModel {
+        let (configuration, files) = try configuration(folder: folder)
+        let checkpoint = try Checkpoint(folder: folder)
+        try audit(checkpoint, configuration, location: folder.path)
+        return try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
+            Parameter(
+                try checkpoint.tensor(
+                    named: specification.name, dtype: specification.shape.count > 1 ? dtype : .float32))
+        }
+    }
+
+    /// Compares names and shapes both ways.
+    private static func audit(
+        _ checkpoint: Checkpoint, _ configuration: DecoderConfiguration, location: String
+    ) throws(ModelError) {
+        var problems: [String] = []
+        var known: Set<String> = []
+        for weight in configuration.weights {
+            known.insert(weight.name)
+            guard let entry = checkpoint.entry(named: weight.name) else {
+                problems.append("tensor \(weight.name) \(weight.shape) is missing")
+                continue
+            }
+            if entry.shape != weight.shape {
+                problems.append(
+                    "tensor \(weight.name) is \(entry.shape), and the configuration asks for \(weight.shape)")
+            }
+        }
+        for (entry, _) in checkpoint.entries where !known.contains(entry.name) {
+            // Buffers that old checkpoints hold and that follow from the configuration.
+            if entry.name.hasSuffix(".rotary_emb.inv_freq") { continue }
+            if configuration.tiesEmbeddings, entry.name == "lm_head.weight" {
+                if try !isTiedHead(entry, checkpoint) {
+                    problems.append(
+                        "tensor lm_head.weight differs from model.embed_tokens.weight, and `tie_word_embeddings` is "
+                            + "true (or its default); set it to false in config.json to use both")
+                }
+                continue
+            }
+            problems.append("tensor \(entry.name) \(entry.shape) is not a weight of a \(configuration.modelType) model")
+        }
+        guard problems.isEmpty else { throw ModelError(problems.joined(separator: "\n"), location: location) }
+    }
+
+    private static func isTiedHead(_ head: SafetensorsFile.Entry, _ checkpoint: Checkpoint) throws(ModelError) -> Bool {
+        guard checkpoint.entry(named: "model.embed_tokens.weight")?.shape == head.shape else { return false }
+        let embedding = try checkpoint.tensor(named: "model.embed_tokens.weight", dtype: .float32)
+        return try (checkpoint.tensor(named: head.name, dtype: .float32) - embedding).sumOfSquares == 0
+    }
+
+    /// A JSON file.
+    ///
+    /// - Throws: `ModelError` if it cannot be read or is not JSON, with line and column.
+    static func json(at url: URL) throws(ModelError) -> JSON {
+        let bytes = try readingFiles { () throws(TensorFileError) in
+            let file = try TensorFile(reading: url.path)
+            return try file.bytes(at: 0, count: min(file.size, jsonLimit + 1))
+        }
+        do {
+            return try JSON(parsing: bytes, limits: JSONLimits(bytes: jsonLimit))
+        } catch {
+            throw ModelError("not JSON: \(error.message)", location: "\(url.path):\(error.line):\(error.column)")
+        }
+    }
+
+    private static let jsonLimit = 64 << 20
+}

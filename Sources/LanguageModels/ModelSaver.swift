@@ -1,0 +1,68 @@
+public import Foundation
+import OrderedCollections
+public import TensorCore
+import TextCore
+
+extension LanguageModel {
+    /// Writes the model as a Hugging Face folder: `config.json` as it was read, weights (tied ones once), and the
+    /// tokenizer's files from another folder. The adapter, if any, is not written (see `saveAdapter`, `mergeAdapter`).
+    ///
+    /// - Parameters:
+    ///   - dtype: the type of the numbers in the file; `nil` for the type each weight has.
+    ///   - copyingTokenizerFrom: a folder with the tokenizer's files; `nil` for none.
+    ///   - shardLimit: bytes of numbers in one file.
+    /// - Throws: `ModelError` if a file cannot be read or written.
+    public func save(
+        to folder: URL, dtype: DType? = nil, copyingTokenizerFrom tokenizer: URL? = nil,
+        shardLimit: Int = 5_000_000_000
+    ) throws(ModelError) {
+        try Self.makeFolder(folder)
+        let items = baseParameters.map { SafetensorsWriter.Item($0.name, $0.parameter.value.detached, dtype: dtype) }
+        try SafetensorsWriter.writeModel(items, to: folder, shardLimit: shardLimit)
+        try SafetensorsWriter.write(
+            savedConfiguration(dtype: dtype ?? outputEmbedding.value.dtype),
+            to: folder.appendingPathComponent("config.json"))
+        if let generation = files.generation {
+            try SafetensorsWriter.write(generation, to: folder.appendingPathComponent("generation_config.json"))
+        }
+        if let tokenizer { try Self.copyTokenizer(from: tokenizer, to: folder) }
+    }
+
+    private func savedConfiguration(dtype: DType) -> JSON {
+        guard var members = files.configuration.object else { return files.configuration }
+        members[members["torch_dtype"] == nil ? "dtype" : "torch_dtype"] = .string(dtype.rawValue)
+        return .object(members)
+    }
+
+    static func makeFolder(_ folder: URL) throws(ModelError) {
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            throw ModelError("the folder cannot be made: \(error.localizedDescription)", location: folder.path)
+        }
+    }
+
+    /// Files that belong to a tokenizer, under the names that Hugging Face gives them.
+    private static let tokenizerFiles = [
+        "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
+        "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
+    ]
+
+    /// Copies the files of a tokenizer, those that exist.
+    ///
+    /// - Throws: `ModelError` if a file cannot be copied.
+    public static func copyTokenizer(from source: URL, to folder: URL) throws(ModelError) {
+        if source.standardizedFileURL == folder.standardizedFileURL { return }
+        for name in tokenizerFiles {
+            let (from, to) = (source.appendingPathComponent(name), folder.appendingPathComponent(name))
+            guard FileManager.default.fileExists(atPath: from.path) else { continue }
+            do {
+                if FileManager.default.fileExists(atPath: to.path) { try FileManager.default.removeItem(at: to) }
+                try FileManager.default.copyItem(at: from, to: to)
+            } catch {
+                throw ModelError(
+                    "cannot be copied to \(folder.path): \(error.localizedDescription)", location: from.path)
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import OrderedCollections
+import TensorCore
+import TextCore
+
+/// The weights of a folder: one safetensors file, or several with an index.
+struct Checkpoint {
+    /// Every tensor and the file it is in, in the order of the files.
+    let entries: [(entry: SafetensorsFile.Entry, file: SafetensorsFile)]
+    private let index: [String: Int]
+
+    /// - Throws: `ModelError` if no weights are there, or a shard is missing, named outside the folder, or does not
+    ///   hold what the index says.
+    init(folder: URL) throws(ModelError) {
+        let single = folder.appendingPathComponent("model.safetensors")
+        let indexURL = folder.appendingPathComponent("model.safetensors.index.json")
+        let manager = FileManager.default
+        if manager.fileExists(atPath: single.path) {
+            self.init([try SafetensorsFile(reading: single)])
+        } else if manager.fileExists(atPath: indexURL.path) {
+            self.init(try Self.shards(of: indexURL))
+        } else {
+            throw ModelError(
+                "has neither model.safetensors nor model.safetensors.index.json; Hone reads no other weights "
+                    + "(convert .bin files with transformers)", location: folder.path)
+        }
+    }
+
+    private init(_ files: [SafetensorsFile]) {
+        entries = files.flatMap { file in file.entries.map { ($0, file) } }
+        // Shards were checked to have no name twice.
+        index = Dictionary(entries.enumerated().map { ($1.entry.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func entry(named name: String) -> SafetensorsFile.Entry? { index[name].map { entries[$0].entry } }
+
+    func tensor(named name: String, dtype: DType) throws(ModelError) -> Tensor {
+        guard let place = index[name] else { throw ModelError("no tensor \(name)") }
+        return try entries[place].file.tensor(named: name, dtype: dtype)
+    }
+
+    private static func shards(of indexURL: URL) throws(ModelError) -> [SafetensorsFile] {
+        let json = try ModelLoader.json(at: indexURL)
+        func problem(_ text: String) -> ModelError { ModelError(text, location: indexURL.path) }
+        guard let map = json["weight_map"]?.object, !map.isEmpty else {
+            throw problem("`weight_map` must be an object that names the file of each tensor")
+        }
+        var names: [String] = []
+        var seen: Set<String> = []
+        for (tensor, value) in map {
+            guard let name = value.string, name.hasSuffix(".safetensors"), !name.contains("/"), !name.contains("\0")
+            else {
+                throw problem("tensor \(tensor): \(value.text()) is no safetensors file inside the model's folder")
+            }
+            if seen.insert(name).inserted { names.append(name) }
+        }
+        let folder = indexURL.deletingLastPathComponent()
+        var files: [SafetensorsFile] = []
+        var found: Set<String> = []
+        for name in names {
+            let file = try SafetensorsFile(reading: folder.appendingPathComponent(name))
+            for entry in file.entries {
+                guard map[entry.name]?.string == name else {
+                    let place = map[entry.name].map { "in \($0.text())" } ?? "nowhere"
+                    throw problem("tensor \(entry.name): is in \(name), and the index has it \(place)")
+                }
+                found.insert(entry.name)
+            }
+            files.append(file)
+        }
+        if let missing = map.keys.first(where: { !found.contains($0) }) {
+            throw problem("tensor \(missing): is not in \(map[missing]?.text() ?? "") as the index says")
+        }
+        return files
+    }
+}

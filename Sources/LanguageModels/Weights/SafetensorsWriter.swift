@@ -1,0 +1,138 @@
+public import Foundation
+import OrderedCollections
+public import TensorCore
+import TextCore
+
+/// Writes named tensors in the safetensors format, as `transformers` and `peft` read it.
+public enum SafetensorsWriter {
+    /// A tensor to write; its numbers are made only when it is its turn.
+    public struct Item {
+        /// The name in the file.
+        public let name: String
+        let shape: [Int]
+        let dtype: DType
+        let tensor: () -> Tensor
+
+        /// - Parameters:
+        ///   - tensor: the numbers.
+        ///   - dtype: the type to write; `nil` for the tensor's own.
+        public init(_ name: String, _ tensor: Tensor, dtype: DType? = nil) {
+            self.name = name
+            self.shape = tensor.shape
+            self.dtype = dtype ?? tensor.dtype
+            self.tensor = { tensor }
+        }
+
+        var byteCount: Int { shape.reduce(1, *) * dtype.size }
+    }
+
+    /// Writes one file, whole or not at all.
+    ///
+    /// - Throws: `ModelError` if the file cannot be written.
+    public static func write(
+        _ items: [Item], to url: URL, metadata: [String: String] = ["format": "pt"]
+    ) throws(ModelError) {
+        var members: [(String, JSON)] = []
+        if !metadata.isEmpty {
+            let texts = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSON.string($0.value)) }
+            members.append(("__metadata__", object(texts)))
+        }
+        var offset = 0
+        for item in items {
+            let end = offset + item.byteCount
+            members.append(
+                (
+                    item.name,
+                    [
+                        "dtype": .string(name(of: item.dtype)), "shape": .array(item.shape.map { .integer($0) }),
+                        "data_offsets": [.integer(offset), .integer(end)],
+                    ]
+                ))
+            offset = end
+        }
+        var header = Array(object(members).text().utf8)
+        // Spaces after the JSON let the numbers start at a multiple of eight bytes.
+        header += repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+        let length = UInt64(header.count)
+        let lengthBytes = (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) }
+        let start = lengthBytes + header
+        try readingFiles { () throws(TensorFileError) in
+            let writer = try TensorFileWriter(creating: url.path)
+            try writer.write(start)
+            for item in items { try writer.write(item.tensor().converted(to: item.dtype)) }
+            try writer.finish()
+        }
+    }
+
+    /// Writes `model.safetensors`, or several files and `model.safetensors.index.json` where one would pass the limit.
+    ///
+    /// Weights of an earlier save in the same folder are removed, so that no reader finds both.
+    ///
+    /// - Parameter shardLimit: bytes of numbers in one file; a larger tensor has a file of its own.
+    /// - Throws: `ModelError` if a file cannot be written.
+    public static func writeModel(_ items: [Item], to folder: URL, shardLimit: Int = 5_000_000_000) throws(ModelError) {
+        var shards: [[Item]] = [[]]
+        var size = 0
+        for item in items {
+            if size > 0, size + item.byteCount > shardLimit {
+                shards.append([])
+                size = 0
+            }
+            shards[shards.count - 1].append(item)
+            size += item.byteCount
+        }
+        try removeWeights(in: folder)
+        if shards.count == 1 {
+            return try write(items, to: folder.appendingPathComponent("model.safetensors"))
+        }
+        var map: [(String, JSON)] = []
+        for (number, shard) in shards.enumerated() {
+            let name = "model-\(padded(number + 1))-of-\(padded(shards.count)).safetensors"
+            try write(shard, to: folder.appendingPathComponent(name))
+            map += shard.map { ($0.name, .string(name)) }
+        }
+        let total = items.reduce(0) { $0 + $1.byteCount }
+        let index: JSON = ["metadata": ["total_size": .integer(total)], "weight_map": object(map)]
+        try write(index, to: folder.appendingPathComponent("model.safetensors.index.json"))
+    }
+
+    /// Writes JSON for people to read, whole or not at all.
+    static func write(_ json: JSON, to url: URL, sortedKeys: Bool = false) throws(ModelError) {
+        let bytes = Array((json.text(JSONStyle(indent: 2, sortedKeys: sortedKeys, spaced: true)) + "\n").utf8)
+        try readingFiles { () throws(TensorFileError) in
+            let writer = try TensorFileWriter(creating: url.path)
+            try writer.write(bytes)
+            try writer.finish()
+        }
+    }
+
+    private static func removeWeights(in folder: URL) throws(ModelError) {
+        do {
+            for url in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) {
+                let name = url.lastPathComponent
+                let isWeights =
+                    name == "model.safetensors" || name.wholeMatch(of: /model-\d{5}-of-\d{5}\.safetensors/) != nil
+                if isWeights || name == "model.safetensors.index.json" { try FileManager.default.removeItem(at: url) }
+            }
+        } catch {
+            throw ModelError("old weights cannot be removed: \(error.localizedDescription)", location: folder.path)
+        }
+    }
+
+    private static func padded(_ number: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, 5 - text.count)) + text
+    }
+
+    private static func object(_ members: [(String, JSON)]) -> JSON {
+        .object(OrderedDictionary(members, uniquingKeysWith: { $1 }))
+    }
+
+    private static func name(of dtype: DType) -> String {
+        switch dtype {
+        case .float32: "F32"
+        case .bfloat16: "BF16"
+        case .float16: "F16"
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import CKernels
+
+/// Walks nodes from outputs to leaves and adds up gradients. It knows no operation by name.
+package final class ReversePass {
+    /// The sum of the gradients that reached each leaf so far.
+    private var leaves: [ObjectIdentifier: Tensor] = [:]
+
+    init() {}
+
+    func gradient(of leaf: Node) -> Tensor? { leaves[ObjectIdentifier(leaf)] }
+
+    func setGradient(_ gradient: Tensor?, of leaf: Node) { leaves[ObjectIdentifier(leaf)] = gradient }
+
+    func takeGradient(of leaf: Node) -> Tensor? { leaves.removeValue(forKey: ObjectIdentifier(leaf)) }
+
+    /// Sends `upstream[i]` back from `outputs[i]`, releasing every node on the way.
+    func run(from outputs: [Edge], upstream: [Tensor]) {
+        var pending: [ObjectIdentifier: [Tensor?]] = [:]
+        for (edge, gradient) in zip(outputs, upstream) { Self.add(gradient, to: edge, in: &pending) }
+        var nodes: [Node?] = Self.reachable(from: outputs)
+        for index in nodes.indices {
+            guard let node = nodes[index] else { continue }
+            nodes[index] = nil
+            guard let gradients = pending.removeValue(forKey: ObjectIdentifier(node)) else { continue }
+            guard let pullback = node.pullback else {
+                for gradient in gradients.compactMap({ $0 }) {
+                    leaves[ObjectIdentifier(node)] = Self.sum(
+                        leaves.removeValue(forKey: ObjectIdentifier(node)), gradient)
+                }
+                continue
+            }
+            let results = pullback(
+                Upstream(gradients: gradients, needs: node.inputs.map { $0 != nil }, pass: self))
+            precondition(results.count == node.inputs.count, "a pullback returned \(results.count) gradients")
+            for (edge, gradient) in zip(node.inputs, results) {
+                if let edge, let gradient { Self.add(gradient, to: edge, in: &pending) }
+            }
+        }
+    }
+
+    /// All nodes behind `outputs`, the latest first; nodes of equal order as they are met from the outputs.
+    private static func reachable(from outputs: [Edge]) -> [Node] {
+        var found: [Node] = []
+        var seen = Set<ObjectIdentifier>()
+        var stack = outputs.map(\.node)
+        while let node = stack.popLast() {
+            guard seen.insert(ObjectIdentifier(node)).inserted else { continue }
+            found.append(node)
+            stack.append(contentsOf: node.inputs.compactMap { $0?.node })
+        }
+        return found.enumerated().sorted { ($0.element.order, $1.offset) > ($1.element.order, $0.offset) }
+            .map(\.element)
+    }
+
+    private static func add(_ gradient: Tensor, to edge: Edge, in pending: inout [ObjectIdentifier: [Tensor?]]) {
+        let key = ObjectIdentifier(edge.node)
+        var gradients = pending.removeValue(forKey: key) ?? Array(repeating: nil, count: edge.node.outputCount)
+        let present = gradients[edge.output]
+        gradients[edge.output] = nil
+        gradients[edge.output] = sum(present, gradient)
+        pending[key] = gradients
+    }
+
+    /// The sum, in the first operand's memory where nobody else holds it.
+    private static func sum(_ first: consuming Tensor?, _ second: Tensor) -> Tensor {
+        guard var result = first else { return second.detached }
+        precondition(
+            result.shape == second.shape, "gradients of shapes \(result.shape) and \(second.shape) meet")
+        result.accumulate(second)
+        return result
+    }
+}
+
+extension Tensor {
+    /// Adds `scale * other` to this tensor's numbers.
+    ///
+    /// - Precondition: both are untracked `float32` of one shape.
+    public mutating func accumulate(_ other: Tensor, scale: Float = 1) {
+        precondition(shape == other.shape, "cannot add \(other.shape) to \(shape)")
+        let kernels = Kernels.current
+        let source = other.floats
+        let target = mutableFloats()
+        Parallel.overBlocks(of: count) { range in
+            kernels.accumulate(
+                Int64(range.count), scale, source + range.lowerBound, target + range.lowerBound)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+public import Foundation
+public import LanguageModels
+import OrderedCollections
+public import TextCore
+
+/// A checkpoint whose every byte is what was written.
+public struct Checkpoint: Sendable {
+    static let stateName = "state.json"
+
+    /// Its folder: also a model or adapter folder.
+    public let folder: URL
+    /// The run as it was.
+    public let state: TrainingState
+    /// What the run was made from.
+    public let fingerprint: JSON
+
+    /// Checks a folder against its manifest and reads the state.
+    ///
+    /// - Throws: `TrainingError` or `FileError` that names the file and what is wrong with it.
+    public init(_ folder: URL) throws {
+        let manifest = try Manifest(verifying: folder)
+        let json: JSON
+        do {
+            json = try JSON(parsing: DurableFiles.read(folder.appendingPathComponent(Self.stateName).path))
+            state = try TrainingState(json: json)
+        } catch {
+            throw TrainingError("\(Self.stateName): \(error)")
+        }
+        guard state.step == manifest.step else {
+            throw TrainingError("\(Self.stateName) is of step \(state.step), \(Manifest.name) of step \(manifest.step)")
+        }
+        self.folder = folder
+        fingerprint = manifest.fingerprint
+    }
+
+    static func isValid(_ folder: URL) -> Bool { (try? Checkpoint(folder)) != nil }
+
+    /// Puts weights and moments back. Nothing is changed unless all of it fits.
+    ///
+    /// - Parameters:
+    ///   - model: of the same architecture, with an adapter of the same shape if the checkpoint is one.
+    ///   - optimizer: over the model's trainable parameters.
+    /// - Throws: `TrainingError` when names or shapes differ; errors of reading the files.
+    public func restore(_ model: LanguageModel, _ optimizer: AdamW) throws {
+        let moments = try OptimizerFile(folder.appendingPathComponent(OptimizerFile.name), for: optimizer)
+        let weights = try WeightFiles(folder, for: model)
+        weights.apply()
+        optimizer.restore(step: state.updates, firstMoments: moments.first, secondMoments: moments.second)
+    }
+
+    /// What differs between the run that wrote this checkpoint and another, one line a difference: the path of the
+    /// member, then both values.
+    public func differences(from other: JSON) -> [String] {
+        Self.differences(fingerprint, other, path: "")
+    }
+
+    private static func differences(_ old: JSON, _ new: JSON, path: String) -> [String] {
+        if old == new { return [] }
+        guard case .object(let first) = old, case .object(let second) = new else {
+            return ["\(path.isEmpty ? "fingerprint" : path): was \(old.text()), is \(new.text())"]
+        }
+        let keys = OrderedSet(first.keys).union(second.keys)
+        return keys.flatMap { key in
+            differences(first[key] ?? .null, second[key] ?? .null, path: path.isEmpty ? key : "\(path).\(key)")
+        }
+    }
+}

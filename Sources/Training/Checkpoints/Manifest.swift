@@ -1,0 +1,94 @@
+import Foundation
+import OrderedCollections
+import TextCore
+
+/// What a checkpoint's folder must hold, to the byte.
+struct Manifest {
+    static let name = "MANIFEST.json"
+    static let format = 1
+    /// The member that holds the hash of the others, so that damage of the manifest itself is noticed too.
+    private static let ownHash = "manifest_sha256"
+
+    struct File: Equatable {
+        var name: String
+        var size: Int
+        var hash: String
+    }
+
+    var step: Int
+    var fingerprint: JSON
+    var files: [File]
+
+    /// Describes every file of a folder.
+    init(describing folder: URL, step: Int, fingerprint: JSON) throws {
+        self.step = step
+        self.fingerprint = fingerprint
+        files = try DurableFiles.names(in: folder.path).map { name in
+            let (size, hash) = try Self.measure(folder.appendingPathComponent(name))
+            return File(name: name, size: size, hash: hash)
+        }
+    }
+
+    /// Reads a folder's manifest and checks every file it names.
+    init(verifying folder: URL) throws {
+        let url = folder.appendingPathComponent(Self.name)
+        let json: JSON
+        do { json = try JSON(parsing: DurableFiles.read(url.path)) } catch let error as JSONError {
+            throw TrainingError("\(Self.name):\(error)")
+        }
+        guard json["format"]?.int == Self.format else {
+            throw TrainingError("\(Self.name) has not the format \(Self.format) that this version reads")
+        }
+        var content = json.object ?? [:]
+        let written = content.removeValue(forKey: Self.ownHash)?.string
+        guard written == SHA256.digest(of: JSON.object(content).text()).hexadecimal else {
+            throw TrainingError("\(Self.name) is damaged: its content is not what \(Self.ownHash) says")
+        }
+        guard let step = json["step"]?.int, let listed = json["files"]?.object else {
+            throw TrainingError("\(Self.name) has no `step` or no `files`")
+        }
+        self.step = step
+        fingerprint = json["fingerprint"] ?? .null
+        files = try listed.map { name, value in
+            guard let size = value["size"]?.int, let hash = value["sha256"]?.string, !name.contains("/") else {
+                throw TrainingError("\(Self.name) does not give size and SHA-256 of \(name)")
+            }
+            return File(name: name, size: size, hash: hash)
+        }
+        for file in files { try Self.verify(file, in: folder) }
+    }
+
+    private static func verify(_ file: File, in folder: URL) throws {
+        let url = folder.appendingPathComponent(file.name)
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw TrainingError("\(file.name) is missing")
+        }
+        let (size, hash) = try measure(url)
+        guard size == file.size else {
+            throw TrainingError("\(file.name) has \(size) bytes where \(file.size) were written")
+        }
+        guard hash == file.hash else {
+            throw TrainingError("\(file.name) is damaged: its SHA-256 is \(hash), not \(file.hash)")
+        }
+    }
+
+    private static func measure(_ url: URL) throws -> (size: Int, hash: String) {
+        var hash = SHA256()
+        var size = 0
+        try DurableFiles.forEachChunk(of: url.path) {
+            hash.update($0)
+            size += $0.count
+        }
+        return (size, hash.finalized().hexadecimal)
+    }
+
+    var json: JSON {
+        let listed = files.map { ($0.name, ["size": .integer($0.size), "sha256": .string($0.hash)] as JSON) }
+        var content: OrderedDictionary<String, JSON> = [
+            "format": .integer(Self.format), "step": .integer(step), "fingerprint": fingerprint,
+            "files": .object(OrderedDictionary(listed, uniquingKeysWith: { $1 })),
+        ]
+        content[Self.ownHash] = .string(SHA256.digest(of: JSON.object(content).text()).hexadecimal)
+        return .object(content)
+    }
+}

@@ -1,0 +1,143 @@
+import Foundation
+public import LanguageModels
+import OrderedCollections
+import TensorCore
+import TextCore
+
+/// Trains a model for an objective: gradients over micro-batches, one division, a finite check, clipping, AdamW.
+///
+/// `step` does one optimiser step and nothing else; `run` does all of them, with events, measurements, checkpoints and
+/// a clean stop. Either way every step is a function of the weights, the moments, the batch, the seed and the number
+/// of the step, so runs repeat to the bit, on any number of threads.
+public final class Trainer<Goal: Objective> {
+    /// What is trained.
+    public let model: LanguageModel
+    /// What for.
+    public let objective: Goal
+    /// The moments.
+    public let optimizer: AdamW
+    /// How.
+    public let configuration: TrainerConfiguration
+    /// How far it is.
+    public internal(set) var state: TrainingState
+
+    /// - Parameters:
+    ///   - model: whose trainable parameters are trained; which those are must not change afterwards.
+    ///   - objective: what for.
+    ///   - settings: of the optimiser.
+    ///   - configuration: how.
+    public init(
+        model: LanguageModel, objective: Goal, settings: AdamW.Settings = AdamW.Settings(),
+        configuration: TrainerConfiguration
+    ) {
+        self.model = model
+        self.objective = objective
+        self.optimizer = AdamW(model.trainableParameters, settings: settings)
+        self.configuration = configuration
+        state = TrainingState()
+        state.seed = configuration.seed
+        let schedule = configuration.schedule
+        state.schedule = [
+            "name": .string(schedule.curve.name), "learning_rate": .number(schedule.baseRate),
+            "min_ratio": .number(schedule.options.minRatio), "cycles": .number(schedule.options.cycles),
+            "warmup_steps": .integer(schedule.warmUpSteps), "total_steps": .integer(schedule.totalSteps),
+        ]
+    }
+
+    /// Goes back to a checkpoint: weights, moments, schedule, place in the data.
+    ///
+    /// - Throws: `TrainingError` when the checkpoint does not fit the model, or is of a run with another seed or
+    ///   schedule, which could not go on as it began.
+    public func restore(_ checkpoint: Checkpoint) throws {
+        guard checkpoint.state.seed == state.seed, checkpoint.state.schedule == state.schedule else {
+            throw TrainingError(
+                "\(checkpoint.folder.path) is of a run with seed \(checkpoint.state.seed) and schedule "
+                    + "\(checkpoint.state.schedule.text()); this run has seed \(state.seed) and "
+                    + "\(state.schedule.text()), so the rest would not be the rest of that run. "
+                    + "Use the recipe of that run, or start anew from its weights")
+        }
+        try checkpoint.restore(model, optimizer)
+        state = checkpoint.state
+    }
+
+    /// One optimiser step: all micro-batches, then the update.
+    ///
+    /// - Parameters:
+    ///   - batch: the step's micro-batches.
+    ///   - stop: read before every micro-batch.
+    /// - Throws: what the objective throws; nothing has then changed.
+    public func step(_ batch: StepBatch<Goal.Batch>, stop: StopSignal? = nil) throws -> StepOutcome {
+        let parameters = optimizer.parameters.map(\.parameter)
+        var sums = StepSums(parameterCount: parameters.count)
+        for (index, microBatch) in batch.microBatches.enumerated() {
+            if let stop, stop.isRequested { return .interrupted }
+            let context = StepContext(
+                seed: configuration.seed, step: state.step, microBatch: index,
+                gradientCheckpointing: configuration.gradientCheckpointing)
+            try sums.add(parameters: parameters, averaging: configuration.metricAveraging) {
+                try objective.loss(microBatch, model: model, context: context)
+            }
+        }
+        let outcome = update(sums, adding: batch.metrics)
+        state.step += 1
+        state.tokens += batch.tokens
+        state.epoch = batch.epoch
+        state.position = batch.position
+        return outcome
+    }
+
+    private func update(_ sums: StepSums, adding metrics: MetricSums) -> StepOutcome {
+        guard sums.weight != 0 else {
+            return .refused("step \(state.step + 1) has nothing that carries loss; the weights stay as they are")
+        }
+        let norm = sums.gradients.norm / abs(sums.weight)
+        guard sums.loss.isFinite, sums.weight.isFinite, norm.isFinite else {
+            state.refused += 1
+            state.refusedInARow += 1
+            return .refused(explain(sums, norm: norm))
+        }
+        // As PyTorch clips: the small number keeps the quotient finite.
+        let clip = configuration.maxGradientNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
+        let rate = configuration.schedule.rate(at: state.step)
+        optimizer.update(gradients: sums.gradients, learningRate: rate, gradientScale: clip / sums.weight)
+        state.updates = optimizer.step
+        state.refusedInARow = 0
+        var all = sums.metrics
+        all.merge(metrics)
+        return .updated(
+            StepReport(
+                loss: sums.loss / sums.weight, gradientNorm: norm, learningRate: rate, weight: sums.weight,
+                metrics: all))
+    }
+
+    private func explain(_ sums: StepSums, norm: Double) -> String {
+        let broken = zip(optimizer.parameters, sums.gradients.tensors).filter { $1.map { !$0.isFinite } ?? false }
+        let first = broken.first.map { "; \(broken.count) gradients are not finite, first that of \($0.0.name)" } ?? ""
+        return "step \(state.step + 1) was refused, as its update would have spoilt the weights: loss "
+            + "\(sums.loss / sums.weight), gradient norm \(norm)\(first). If it happens again, lower "
+            + "train.learning_rate or look at the rows of this step"
+    }
+}
+
+extension Objective {
+    /// The loss and the metrics over held-out batches, without training: sums over all of them, divided once.
+    ///
+    /// - Parameters:
+    ///   - batches: micro-batches.
+    ///   - model: the model as it is.
+    ///   - seed: of the run.
+    /// - Returns: `loss` first; nothing when no batch carries loss.
+    /// - Throws: what the objective throws.
+    public func measure(
+        _ batches: some Sequence<Batch>, model: LanguageModel, seed: UInt64 = 0
+    ) throws -> [(name: String, value: Double)] {
+        var metrics = MetricSums()
+        for (index, batch) in batches.enumerated() {
+            let context = StepContext(seed: seed, microBatch: index, isTraining: false)
+            let part = try loss(batch, model: model, context: context)
+            metrics.add("loss", sum: Double(part.sum.scalar), weight: part.weight)
+            metrics.merge(part.metrics)
+        }
+        return metrics.values
+    }
+}

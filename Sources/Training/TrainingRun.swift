@@ -1,0 +1,277 @@
+import Foundation
+public import OrderedCollections
+import TensorCore
+public import TextCore
+
+/// What a run uses of the world around it. Every part may be left out.
+public struct RunServices {
+    /// Told of every event: a log, a progress display, both. What it throws ends the run.
+    public var emit: (RunEvent) throws -> Void
+    /// Where checkpoints go; none are written without.
+    public var checkpoints: CheckpointStore?
+    /// Measures the model as it is.
+    public var evaluate: ((TrainingState) throws -> [EvaluationReport])?
+    /// Read between micro-batches.
+    public var stop: StopSignal
+    /// Further fields of the event `start`.
+    public var startFields: OrderedDictionary<String, JSON>
+
+    /// Services, each of which may be left out.
+    public init(
+        emit: @escaping (RunEvent) throws -> Void = { _ in }, checkpoints: CheckpointStore? = nil,
+        evaluate: ((TrainingState) throws -> [EvaluationReport])? = nil, stop: StopSignal = StopSignal(),
+        startFields: OrderedDictionary<String, JSON> = [:]
+    ) {
+        self.emit = emit
+        self.checkpoints = checkpoints
+        self.evaluate = evaluate
+        self.stop = stop
+        self.startFields = startFields
+    }
+}
+
+/// Why a run ended.
+public enum RunEnding: Sendable, Hashable {
+    /// All steps are done.
+    case completed
+    /// A stop was requested; the last checkpoint is of the last whole step.
+    case stopped(String)
+    /// The watched metric no longer improved.
+    case earlyStopped(String)
+
+    /// The reason as `events.jsonl` gives it.
+    public var reason: String {
+        switch self {
+        case .completed: "completed"
+        case .stopped(let reason), .earlyStopped(let reason): reason
+        }
+    }
+}
+
+extension Trainer {
+    /// All steps from where `state` is to the end.
+    ///
+    /// - Parameters:
+    ///   - services: what the run uses of the world around it.
+    ///   - batches: from the number of a step (from 0) its batches.
+    /// - Returns: why it ended.
+    /// - Throws: `TrainingError` after too many refused steps or failed checkpoints in a row; what `batches`, the
+    ///   objective or a service throws. The event `end` is written in any case.
+    @discardableResult
+    public func run(
+        _ services: RunServices = RunServices(), batches: (Int) throws -> StepBatch<Goal.Batch>
+    ) throws -> RunEnding {
+        var loop = RunLoop(trainer: self, services: services)
+        do {
+            let ending = try loop.run(batches: batches)
+            try loop.emitEnd(ending.reason)
+            return ending
+        } catch {
+            // The error that ended the run matters more than one of saying so.
+            try? loop.emitEnd("failed", message: "\(error)")
+            throw error
+        }
+    }
+}
+
+/// The loop over steps with what happens between them.
+private struct RunLoop<Goal: Objective> {
+    let trainer: Trainer<Goal>
+    let services: RunServices
+    private var window = LogWindow()
+    private var failedSaves = 0
+    /// Steps done at the last measurement and the last checkpoint.
+    private var evaluatedAt: Int?
+    private var savedAt: Int?
+    private var bestIsUnsaved = false
+
+    init(trainer: Trainer<Goal>, services: RunServices) {
+        self.trainer = trainer
+        self.services = services
+        if trainer.state.step > 0 { savedAt = trainer.state.step }
+    }
+
+    private var configuration: TrainerConfiguration { trainer.configuration }
+
+    mutating func run(batches: (Int) throws -> StepBatch<Goal.Batch>) throws -> RunEnding {
+        try emitStart()
+        if configuration.evaluatesAtStart, trainer.state.step == 0 { try evaluate() }
+        while trainer.state.step < configuration.totalSteps {
+            if services.stop.isRequested { return try stopped() }
+            let clock = ContinuousClock()
+            let start = clock.now
+            let outcome = try trainer.step(batches(trainer.state.step), stop: services.stop)
+            let seconds = (clock.now - start) / .seconds(1)
+            switch outcome {
+            case .interrupted: return try stopped()
+            case .updated(let report): window.add(report, seconds: seconds)
+            case .refused(let message): try refuse(message, seconds: seconds)
+            }
+            if let reason = try afterStep() { return .earlyStopped(reason) }
+        }
+        try flush()
+        if evaluatedAt != trainer.state.step { try evaluate() }
+        try save(required: true)
+        return .completed
+    }
+
+    /// Logs, measures and saves as the cadences say; a reason to stop, if there is one.
+    private mutating func afterStep() throws -> String? {
+        let done = trainer.state.step
+        if done % configuration.logEverySteps == 0 { try flush() }
+        if configuration.evaluations.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch) { try evaluate() }
+        let reason = earlyStop()
+        let saves = configuration.checkpoints.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch)
+        if saves || bestIsUnsaved || reason != nil { try save(required: reason != nil) }
+        return reason
+    }
+
+    private func earlyStop() -> String? {
+        guard let watched = configuration.watched, let patience = watched.patience, let best = trainer.state.best,
+            trainer.state.evaluationsSinceBest >= patience
+        else { return nil }
+        return "\(watched.name) has not improved on \(best.value) of step \(best.step) in \(patience) measurements"
+    }
+
+    private mutating func stopped() throws -> RunEnding {
+        try flush()
+        try save(required: true)
+        return .stopped(services.stop.reason)
+    }
+
+    private mutating func refuse(_ message: String, seconds: Double) throws {
+        window.seconds += seconds
+        try services.emit(.warning(message, step: trainer.state.step))
+        let limit = configuration.refusedStepLimit
+        guard trainer.state.refusedInARow >= limit else { return }
+        throw TrainingError(
+            "\(limit) steps in a row had numbers that are not finite, so the run has diverged. The last: \(message). "
+                + "The checkpoints are from before; resume from one with a lower train.learning_rate")
+    }
+
+    private mutating func evaluate() throws {
+        guard let evaluate = services.evaluate else { return }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let reports = try evaluate(trainer.state)
+        let seconds = (clock.now - start) / .seconds(1)
+        for report in reports {
+            var fields: OrderedDictionary<String, JSON> = ["step": .integer(trainer.state.step)]
+            if let suite = report.suite { fields["suite"] = .string(suite) }
+            fields["metrics"] = JSON(metrics: report.metrics)
+            fields["seconds"] = .number(seconds)
+            try services.emit(RunEvent(.eval, fields))
+        }
+        evaluatedAt = trainer.state.step
+        try watch(reports)
+    }
+
+    private mutating func watch(_ reports: [EvaluationReport]) throws {
+        guard let watched = configuration.watched else { return }
+        guard let value = reports.lazy.compactMap({ $0.value(of: watched.name) }).first else {
+            throw TrainingError(
+                "the watched metric \(watched.name) was not measured; there are "
+                    + reports.flatMap { report in
+                        report.metrics.map { (report.suite.map { "suites.\($0)." } ?? "eval.") + $0.name }
+                    }.joined(separator: ", "))
+        }
+        if watched.isImprovement(value, over: trainer.state.best?.value) {
+            trainer.state.best = TrainingState.Best(metric: watched.name, value: value, step: trainer.state.step)
+            trainer.state.evaluationsSinceBest = 0
+            bestIsUnsaved = trainer.state.step > 0
+        } else {
+            trainer.state.evaluationsSinceBest += 1
+        }
+    }
+
+    /// Writes a checkpoint. One that fails is told of; the third in a row ends the run, and so does the last of all.
+    private mutating func save(required: Bool) throws {
+        guard let store = services.checkpoints, savedAt != trainer.state.step || bestIsUnsaved else { return }
+        // Metrics of a window are not in a checkpoint, so the window ends here.
+        try flush()
+        do {
+            let folder = try store.save(
+                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state, isBest: bestIsUnsaved)
+            (failedSaves, savedAt, bestIsUnsaved) = (0, trainer.state.step, false)
+            try services.emit(
+                RunEvent(.checkpoint, ["step": .integer(trainer.state.step), "path": .string(folder.path)]))
+        } catch {
+            failedSaves += 1
+            if required || failedSaves >= 3 { throw error }
+            try services.emit(
+                .warning(
+                    "no checkpoint of step \(trainer.state.step): \(error). Older ones are unharmed; the run "
+                        + "goes on and tries again", step: trainer.state.step))
+        }
+    }
+
+    private mutating func flush() throws {
+        guard let metrics = window.metrics(of: trainer.state) else { return }
+        let seconds = window.seconds
+        window = LogWindow()
+        try services.emit(
+            RunEvent(
+                .step,
+                [
+                    "step": .integer(trainer.state.step), "metrics": metrics, "seconds": .number(seconds),
+                ]))
+    }
+
+    private func emitStart() throws {
+        let state = trainer.state
+        var fields: OrderedDictionary<String, JSON> = [
+            "step": .integer(state.step), "total_steps": .integer(configuration.totalSteps),
+            "steps_per_epoch": .integer(configuration.stepsPerEpoch), "num_tokens": .integer(state.tokens),
+            "seed": .string(String(state.seed)), "schedule": state.schedule,
+            "trainable_parameters": .integer(
+                trainer.optimizer.parameters.reduce(0) { $0 + $1.parameter.value.count }),
+        ]
+        for (name, value) in services.startFields { fields[name] = value }
+        try services.emit(RunEvent(.start, fields))
+    }
+
+    func emitEnd(_ reason: String, message: String? = nil) throws {
+        var fields: OrderedDictionary<String, JSON> = [
+            "step": .integer(trainer.state.step), "reason": .string(reason),
+            "refused_steps": .integer(trainer.state.refused),
+        ]
+        if let message { fields["message"] = .string(message) }
+        if let best = trainer.state.best {
+            fields["best"] = [
+                "metric": .string(best.metric), "value": .number(best.value), "step": .integer(best.step),
+            ]
+        }
+        try services.emit(RunEvent(.end, fields))
+    }
+}
+
+/// The steps that one event of type `step` covers.
+private struct LogWindow {
+    var seconds = 0.0
+    private var steps = 0
+    private var loss = 0.0
+    private var last: (gradientNorm: Double, learningRate: Double)?
+    private var sums = MetricSums()
+
+    mutating func add(_ report: StepReport, seconds: Double) {
+        self.seconds += seconds
+        steps += 1
+        loss += report.loss
+        last = (report.gradientNorm, report.learningRate)
+        sums.merge(report.metrics)
+    }
+
+    /// The window's metrics under TRL's names, or `nil` when no step is in it. The loss is the mean over steps; norm
+    /// and rate are those of the last step.
+    func metrics(of state: TrainingState) -> JSON? {
+        guard let last, steps > 0 else { return nil }
+        var members: OrderedDictionary<String, JSON> = [
+            "loss": .number(loss / Double(steps)), "grad_norm": .number(last.gradientNorm),
+            "learning_rate": .number(last.learningRate),
+        ]
+        for (name, value) in sums.values { members[name] = .number(value) }
+        members["num_tokens"] = .integer(state.tokens)
+        members["epoch"] = .number(state.epoch)
+        return .object(members)
+    }
+}

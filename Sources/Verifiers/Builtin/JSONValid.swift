@@ -1,0 +1,44 @@
+import TextCore
+
+/// 1 when the whole answer is one JSON value: nothing after it, no key twice, not too deep.
+public struct JSONValid: ImmediateVerifier {
+    public struct Configuration: VerifierConfiguration {
+        /// Whether the value may stand in a fenced block.
+        public var allowFence = false
+        /// Arrays and objects inside each other, at most.
+        public var maxDepth = 64
+        public init() {}
+
+        public static let options: [ConfigurationOption<Self>] = [
+            .init("allow_fence", \.allowFence, "Whether the value may stand in a fenced block."),
+            .init(
+                "max_depth", \.maxDepth, "Arrays and objects inside each other, at most.",
+                allowed: ("a whole number from 1 to 512", { (1...512).contains($0) })),
+        ]
+    }
+
+    public static let name = "json_valid"
+    public static let summary = "the whole answer is one JSON value"
+    private let configuration: Configuration
+
+    public init(_ configuration: Configuration) { self.configuration = configuration }
+
+    public func verify(_ rollout: Rollout, against reference: NoReference) throws(VerifierFailure) -> Verdict {
+        guard let answer = rollout.answerText else { return .fail(note: "the reasoning never ended") }
+        let text = configuration.allowFence ? withoutFence(answer) : answer
+        do throws(JSONError) {
+            let value = try JSON(parsing: text, limits: JSONLimits(depth: configuration.maxDepth))
+            return .pass(extracted: value.text())
+        } catch {
+            return .fail(note: error.description)
+        }
+    }
+
+    /// What stands between ``` and ```, when that is the whole text.
+    private func withoutFence(_ text: String) -> String {
+        let trimmed = text.trimmed
+        let lines = trimmed.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+        guard lines.count >= 3, lines[0].hasPrefix("```"), lines.last?.trimmed == "```" else { return text }
+        return lines[1..<(lines.count - 1)].joined(separator: "\n")
+    }
+}

@@ -1,0 +1,50 @@
+/// Why a verifier gave no verdict. A failure is counted and never becomes a score.
+public struct VerifierFailure: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What went wrong, so that a caller can decide what to do.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// The row's reference is missing or malformed.
+        case item
+        /// An option is unknown, of a wrong type or out of range.
+        case configuration
+        /// The deadline passed.
+        case timeout
+        /// The verifier's process ended.
+        case crashed
+        /// Something outside did not answer; trying again may help.
+        case infrastructure
+        /// The calls or tokens allowed are spent.
+        case budget
+        /// The score is not a number, infinite, or outside the range that the verifier declares.
+        case invalidValue
+    }
+
+    /// What went wrong.
+    public var kind: Kind
+    /// The verifier's name; filled in where the verifier is called.
+    public var verifier: String
+    /// The option at fault, for `configuration`.
+    public var option: String?
+    /// What happened and what to do.
+    public var message: String
+
+    public init(_ kind: Kind, verifier: String = "", option: String? = nil, _ message: String) {
+        self.kind = kind
+        self.verifier = verifier
+        self.option = option
+        self.message = message
+    }
+
+    /// `verifier 'numeric', option 'tolerance': …`
+    public var description: String {
+        var text = verifier.isEmpty ? "verifier" : "verifier '\(verifier)'"
+        if let option { text += ", option '\(option)'" }
+        return "\(text): \(message)"
+    }
+
+    /// This failure under the name of the verifier that threw it.
+    func named(_ name: String) -> VerifierFailure {
+        var failure = self
+        if failure.verifier.isEmpty { failure.verifier = name }
+        return failure
+    }
+}

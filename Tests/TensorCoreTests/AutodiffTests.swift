@@ -1,0 +1,184 @@
+import TensorCore
+import Testing
+
+@Suite struct AutodiffTests {
+    private func random(_ shape: [Int], _ index: Int) -> Tensor {
+        Tensor.uniform(shape, from: -1, to: 1, stream: RandomStream(seed: 3, purpose: "autodiff", index: index))
+    }
+
+    @Test func gradientsOfSeveralCallsAddUp() {
+        let weight = Parameter(random([3, 4], 0), isTrainable: true)
+        let (a, b) = (random([2, 4], 1), random([5, 4], 2))
+        var together = Gradients(count: 1)
+        _ = valueAndGradient(of: [weight], addingTo: &together) {
+            ((linear(a, weight.tensor).sum() + linear(b, weight.tensor).sum()), ())
+        }
+        var apart = Gradients(count: 1)
+        for input in [a, b] {
+            _ = valueAndGradient(of: [weight], addingTo: &apart) { (linear(input, weight.tensor).sum(), ()) }
+        }
+        let pair = zip(together.tensors[0]!.scalars, apart.tensors[0]!.scalars)
+        #expect(pair.allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+
+    @Test func aParameterUsedTwiceGetsBothGradients() {
+        let weight = Parameter(Tensor(3), isTrainable: true)
+        var gradients = Gradients(count: 1)
+        let (value, _) = valueAndGradient(of: [weight], addingTo: &gradients) {
+            (weight.tensor * weight.tensor + weight.tensor, ())
+        }
+        #expect(value == 12)
+        #expect(gradients.tensors[0]?.scalar == 7)
+    }
+
+    @Test func nothingIsRecordedOutsideAGradient() {
+        let weight = Parameter(random([3, 4], 0), isTrainable: true)
+        #expect(!linear(random([2, 4], 1), weight.tensor).isTracked)
+    }
+
+    @Test func aFrozenParameterGetsNoGradientAndADetachedPathNone() {
+        let (trained, frozen) = (Parameter(random([4, 4], 0)), Parameter(random([4, 4], 1)))
+        var gradients = Gradients(count: 1)
+        _ = valueAndGradient(of: [trained], addingTo: &gradients) {
+            (linear(linear(random([2, 4], 2), frozen.tensor), trained.tensor).detached.sum(), ())
+        }
+        #expect(gradients.tensors[0] == nil)
+    }
+
+    @Test func checkpointingChangesNoBit() {
+        let weights = (0..<3).map { Parameter(random([8, 8], $0), isTrainable: true) }
+        let input = random([5, 8], 9)
+        func gradients(checkpointing: Bool) -> [[UInt32]] {
+            var gradients = Gradients(count: 3)
+            _ = valueAndGradient(of: weights, addingTo: &gradients) {
+                var x = linear(input, weights[0].tensor)
+                for weight in weights {
+                    let block = { (x: Tensor) in x + linear(x.silu(), weight.tensor) }
+                    x = checkpointing ? checkpointed(x, block) : block(x)
+                }
+                return (x.squared().sum(), ())
+            }
+            return gradients.tensors.map { $0!.scalars.map(\.bitPattern) }
+        }
+        #expect(gradients(checkpointing: true) == gradients(checkpointing: false))
+    }
+
+    @Test func writingOneTensorLeavesItsCopiesAlone() {
+        let first = Tensor([1, 2, 3], shape: [3])
+        var second = first
+        second.accumulate(Tensor([1, 1, 1], shape: [3]))
+        #expect(first.scalars == [1, 2, 3])
+        #expect(second.scalars == [2, 3, 4])
+    }
+
+    @Test func packedAttentionEqualsEachDocumentAloneToTheBit() {
+        let shape = AttentionShape(heads: 2, keyHeads: 1, headSize: 8, scale: 0.3)
+        let lengths = [70, 1, 33]
+        let tensors = [random([104, 16], 0), random([104, 8], 1), random([104, 8], 2)]
+        func run(_ tensors: [Tensor], _ lengths: [Int]) -> [[Float]] {
+            let (outputs, gradients) = pullback(
+                at: tensors, upstream: { $0.map { Tensor(repeating: 1, shape: $0.shape) } },
+                { [attention(query: $0[0], key: $0[1], value: $0[2], lengths: lengths, shape: shape)] })
+            return (outputs + gradients.map { $0! }).map(\.scalars)
+        }
+        let packed = run(tensors, lengths)
+        var start = 0
+        for length in lengths {
+            let alone = run(tensors.map { $0.slice(start..<start + length) }, [length])
+            for (whole, part) in zip(packed, alone) {
+                let columns = whole.count / 104
+                #expect(Array(whole[start * columns..<(start + length) * columns]) == part)
+            }
+            start += length
+        }
+    }
+
+    @Test func cachedAttentionEqualsTheWholeForward() {
+        let shape = AttentionShape(heads: 4, keyHeads: 2, headSize: 16, scale: 0.25, window: 40, softCap: 5)
+        let (q, k, v) = (random([90, 64], 0), random([90, 32], 1), random([90, 32], 2))
+        let whole = attention(query: q, key: k, value: v, lengths: [90], shape: shape)
+        for count in [1, 2, 20] {
+            let cached = attention(
+                query: q.slice(90 - count..<90), counts: [count], over: [KeyValueRows(key: k, value: v, count: 90)],
+                shape: shape)
+            let expected = whole.slice(90 - count..<90).scalars
+            #expect(zip(cached.scalars, expected).allSatisfy { abs($0 - $1) < 1e-5 })
+        }
+    }
+
+    @Test func aThinProductDoesNotDependOnTheNumberOfRows() {
+        let (x, weight) = (random([9, 100], 0), random([50, 100], 1))
+        let together = linear(x, weight)
+        for row in 0..<9 {
+            #expect(linear(x.slice(row..<row + 1), weight).scalars == together.slice(row..<row + 1).scalars)
+        }
+    }
+
+    @Test func aLargeProductIsTheSameBitsForAnyNumberOfThreads() {
+        let (x, weight) = (random([300, 200], 0), random([500, 200], 1))
+        func run(_ threads: Int) -> [Float] {
+            Parallel.setThreads(threads)
+            defer { Parallel.setThreads(0) }
+            return linear(x, weight).scalars
+        }
+        let single = run(1)
+        #expect(run(2) == single)
+        #expect(run(4) == single)
+    }
+
+    @Test func buffersAreUsedAgain() {
+        let before = BufferPool.shared.counters.allocated
+        for _ in 0..<100 { _ = Tensor.zeros([1000, 1237]) }
+        #expect(BufferPool.shared.counters.allocated - before < 50)
+    }
+}
+
+@Suite struct RandomStreamTests {
+    // The known answers published with the generator.
+    @Test(
+        arguments: [
+            ([0, 0, 0, 0], [0, 0], [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8]),
+            (
+                [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF], [0xFFFF_FFFF, 0xFFFF_FFFF],
+                [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD]
+            ),
+            (
+                [0x243F_6A88, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344], [0xA409_3822, 0x299F_31D0],
+                [0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1]
+            ),
+        ] as [([UInt32], [UInt32], [UInt32])])
+    func philoxGivesThePublishedWords(counter: [UInt32], key: [UInt32], expected: [UInt32]) {
+        #expect(Philox.block(counter: counter, key: key) == expected)
+    }
+
+    @Test func numbersDependOnEveryPartOfTheKeyAndNothingElse() {
+        let stream = RandomStream(seed: 1, purpose: "a", step: 2, index: 3)
+        let whole = Tensor.uniform([100], stream: stream).scalars
+        #expect(whole[57] == stream.uniform(57))
+        let others = [
+            RandomStream(seed: 2, purpose: "a", step: 2, index: 3),
+            RandomStream(seed: 1, purpose: "b", step: 2, index: 3),
+            RandomStream(seed: 1, purpose: "a", step: 3, index: 3),
+            RandomStream(seed: 1, purpose: "a", step: 2, index: 4),
+            RandomStream(seed: 1, purpose: "a", step: 3, index: 2),
+        ]
+        #expect(Set(others.map { $0.uniform(0) } + [whole[0]]).count == 6)
+    }
+
+    @Test func normalNumbersHaveTheirMeanAndDeviation() {
+        let values = Tensor.normal([20_001], deviation: 2, stream: RandomStream(seed: 4, purpose: "normal"))
+        let mean = values.total / 20_001
+        // Five standard errors: 5 · 2 / √20001 = 0.07, and for the variance 5 · 4 · √(2 / 20001) = 0.2.
+        #expect(abs(mean) < 0.07)
+        #expect(abs(values.sumOfSquares / 20_001 - mean * mean - 4) < 0.2)
+    }
+
+    @Test func dropoutKeepsTheMeanAndItsMask() {
+        let x = Tensor(repeating: 1, shape: [100, 100])
+        let stream = RandomStream(seed: 4, purpose: "dropout")
+        let y = dropout(x, probability: 0.3, stream: stream)
+        #expect(y.scalars == dropout(x, probability: 0.3, stream: stream).scalars)
+        let kept = Double(y.scalars.filter { $0 != 0 }.count) / 10_000
+        #expect(abs(kept - 0.7) < 0.025)  // five standard errors
+    }
+}

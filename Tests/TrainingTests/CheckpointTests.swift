@@ -1,0 +1,189 @@
+import Foundation
+import LanguageModels
+import TensorCore
+import Testing
+import TextCore
+import Training
+
+@Suite struct CheckpointTests {
+    /// The run to the end, with a checkpoint after every step.
+    private func uninterrupted(in folder: URL, checkpoints: Cadence = .everySteps(1), keepLast: Int = 9) throws
+        -> [[UInt32]]
+    {
+        let trainer = try TinyRun.trainer(configure: { $0.checkpoints = checkpoints })
+        let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: keepLast)
+        try trainer.run(RunServices(checkpoints: store), batches: TinyRun.batch)
+        return TinyRun.bits(trainer)
+    }
+
+    @Test(arguments: [1, 2, 3, 5])
+    func `a run resumed at any step ends in the same bits as one that was not interrupted`(cut: Int) throws {
+        try TinyRun.withFolder { folder in
+            let expected = try uninterrupted(in: folder.appendingPathComponent("whole"))
+            // Interrupted by a stop request during step cut + 1, between its micro-batches.
+            let parent = folder.appendingPathComponent("cut")
+            let store = try CheckpointStore(parent.appendingPathComponent("checkpoints"))
+            let stop = StopSignal()
+            var events: [RunEvent] = []
+            let objective = NextToken(factor: { step in
+                if step == cut { stop.requestStop(signal: 2) }
+                return 1
+            })
+            let first = try TinyRun.trainer(objective: objective)
+            let ending = try first.run(
+                RunServices(emit: { events.append($0) }, checkpoints: store, stop: stop), batches: TinyRun.batch)
+            #expect(ending == .stopped("interrupted (SIGINT)"))
+            #expect(first.state.step == cut)
+            #expect(events.suffix(2).map(\.kind) == [.checkpoint, .end])
+
+            let again = try CheckpointStore(parent.appendingPathComponent("checkpoints"))
+            let checkpoint = try #require(again.newestValid())
+            let second = try TinyRun.trainer(configure: { $0.checkpoints = .never })
+            try second.restore(checkpoint)
+            #expect(second.state == first.state)
+            try second.run(RunServices(checkpoints: again), batches: TinyRun.batch)
+            #expect(TinyRun.bits(second) == expected)
+            #expect(second.state.tokens == 6 * 26)
+        }
+    }
+
+    @Test func `resuming from every checkpoint of a run gives the same end`() throws {
+        try TinyRun.withFolder { folder in
+            let expected = try uninterrupted(in: folder)
+            let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: 9)
+            #expect(store.steps == [1, 2, 3, 4, 5, 6])
+            for step in store.steps {
+                let trainer = try TinyRun.trainer()
+                try trainer.restore(Checkpoint(store.url(ofStep: step)))
+                try trainer.run(batches: TinyRun.batch)
+                #expect(TinyRun.bits(trainer) == expected)
+            }
+        }
+    }
+
+    @Test func `damage of any file is found and the checkpoint before is taken`() throws {
+        try TinyRun.withFolder { folder in
+            _ = try uninterrupted(in: folder)
+            let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: 9)
+            let newest = store.url(ofStep: 6)
+            let names = try FileManager.default.contentsOfDirectory(atPath: newest.path).sorted()
+            #expect(Set(names).isSuperset(of: ["MANIFEST.json", "model.safetensors", "optimizer.safetensors"]))
+            for name in names {
+                let url = newest.appendingPathComponent(name)
+                let good = try Data(contentsOf: url)
+                var flipped = good
+                flipped[good.count / 2] ^= 0x10
+                let damages: [(String, Data?)] = [
+                    ("cut", good.prefix(good.count * 2 / 3)), ("empty", Data()), ("flipped", flipped),
+                    ("zeros", Data(count: good.count)), ("missing", nil),
+                ]
+                for (damage, data) in damages {
+                    if let data { try data.write(to: url) } else { try FileManager.default.removeItem(at: url) }
+                    var reasons: [String] = []
+                    let found = store.newestValid { reasons.append("\($0.lastPathComponent): \($1)") }
+                    #expect(found?.state.step == 5, "\(damage) \(name)")
+                    #expect(reasons.count == 1 && reasons[0].contains(name), "\(damage) \(name): \(reasons)")
+                    try good.write(to: url)
+                }
+            }
+            #expect(store.newestValid()?.state.step == 6)
+        }
+    }
+
+    @Test func `files of two checkpoints do not mix`() throws {
+        try TinyRun.withFolder { folder in
+            _ = try uninterrupted(in: folder)
+            let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: 9)
+            for name in ["model.safetensors", "optimizer.safetensors", "state.json", "MANIFEST.json"] {
+                let target = store.url(ofStep: 6).appendingPathComponent(name)
+                let good = try Data(contentsOf: target)
+                try Data(contentsOf: store.url(ofStep: 5).appendingPathComponent(name)).write(to: target)
+                #expect(throws: TrainingError.self) { try Checkpoint(store.url(ofStep: 6)) }
+                try good.write(to: target)
+            }
+        }
+    }
+
+    @Test func `rotation keeps the newest, the best and the one resumed from`() throws {
+        try TinyRun.withFolder { folder in
+            let url = folder.appendingPathComponent("checkpoints")
+            let trainer = try TinyRun.trainer()
+            let store = try CheckpointStore(url, keepLast: 2, keepBest: 1)
+            for step in 0..<5 {
+                _ = try trainer.step(TinyRun.batch(step))
+                try store.save(
+                    model: trainer.model, optimizer: trainer.optimizer, state: trainer.state, isBest: step == 1)
+            }
+            #expect(store.steps == [2, 4, 5])
+            let last = folder.appendingPathComponent("last"), best = folder.appendingPathComponent("best")
+            #expect(try Checkpoint(last).state.step == 5)
+            #expect(try Checkpoint(best).state.step == 2)
+            // A new store goes on knowing the best, and pins what the run is resumed from.
+            try FileManager.default.removeItem(at: store.url(ofStep: 5))
+            let again = try CheckpointStore(url, keepLast: 1, keepBest: 1)
+            #expect(again.newestValid()?.state.step == 4)
+            _ = try trainer.step(TinyRun.batch(5))
+            try again.save(model: trainer.model, optimizer: trainer.optimizer, state: trainer.state)
+            #expect(again.steps == [2, 4, 6])
+        }
+    }
+
+    @Test func `the best model is saved when it is measured, even between checkpoints`() throws {
+        try TinyRun.withFolder { folder in
+            let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: 1)
+            let trainer = try TinyRun.trainer(configure: {
+                $0.evaluations = .everySteps(1)
+                $0.watched = WatchedMetric("suites.tickets.accuracy")
+            })
+            let values = [0.1, 0.2, 0.9, 0.3, 0.3, 0.3, 0.3]
+            try trainer.run(
+                RunServices(
+                    checkpoints: store,
+                    evaluate: { [EvaluationReport(suite: "tickets", metrics: [("accuracy", values[$0.step])])] }),
+                batches: TinyRun.batch)
+            #expect(store.steps == [2, 6])
+            #expect(try Checkpoint(folder.appendingPathComponent("best")).state.step == 2)
+        }
+    }
+
+    @Test func `remains of a writer that died are removed and never taken for a checkpoint`() throws {
+        try TinyRun.withFolder { folder in
+            _ = try uninterrupted(in: folder)
+            let url = folder.appendingPathComponent("checkpoints")
+            let remains = url.appendingPathComponent(".tmp-step-7-1")
+            try FileManager.default.copyItem(at: url.appendingPathComponent("step-6"), to: remains)
+            let store = try CheckpointStore(url)
+            #expect(store.newestValid()?.state.step == 6)
+            #expect(!FileManager.default.fileExists(atPath: remains.path))
+        }
+    }
+
+    @Test func `a checkpoint of another run is refused before anything changes`() throws {
+        try TinyRun.withFolder { folder in
+            _ = try uninterrupted(in: folder)
+            let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: 9)
+            let checkpoint = try #require(store.newestValid())
+            let other = try TinyRun.trainer(seed: 7)
+            let before = TinyRun.bits(other)
+            let error = #expect(throws: TrainingError.self) { try other.restore(checkpoint) }
+            #expect(error?.message.contains("seed") == true)
+            #expect(TinyRun.bits(other) == before)
+        }
+    }
+
+    @Test func `differences of fingerprints are listed by path`() throws {
+        try TinyRun.withFolder { folder in
+            let trainer = try TinyRun.trainer()
+            _ = try trainer.step(TinyRun.batch(0))
+            let store = try CheckpointStore(
+                folder.appendingPathComponent("checkpoints"), fingerprint: ["model": "a", "data": ["rows": 3]])
+            let url = try store.save(model: trainer.model, optimizer: trainer.optimizer, state: trainer.state)
+            let checkpoint = try Checkpoint(url)
+            #expect(checkpoint.differences(from: ["model": "a", "data": ["rows": 3]]).isEmpty)
+            #expect(
+                checkpoint.differences(from: ["model": "a", "data": ["rows": 4], "code": "1"]) == [
+                    "data.rows: was 3, is 4", "code: was null, is \"1\"",
+                ])
+        }
+    }
+}

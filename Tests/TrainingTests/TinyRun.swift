@@ -1,0 +1,84 @@
+import Foundation
+import LanguageModels
+import TensorCore
+import TextCore
+import Training
+
+/// A random model of a few thousand parameters, its data and its training: small enough to run hundreds of times.
+enum TinyRun {
+    static let vocabulary = 29
+
+    static func model(seed: UInt64 = 1) throws -> LanguageModel {
+        let model = try ModelInitializer.model(
+            configuration: [
+                "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 29, "hidden_size": 16,
+                "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+                "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000, "hidden_act": "silu",
+                "tie_word_embeddings": true, "initializer_range": 0.2,
+            ], seed: seed)
+        model.setTrainable(.full)
+        return model
+    }
+
+    /// A batch of 4 rows cut into two micro-batches; a pure function of the step.
+    static func batch(_ step: Int) -> StepBatch<PackedTokens> {
+        let documents = (0..<4).map { row in
+            let stream = RandomStream(seed: 9, purpose: "rows", step: step, index: row)
+            return (0..<5 + row).map { Int(stream.word($0)) % vocabulary }
+        }
+        return StepBatch(
+            microBatches: [PackedTokens(Array(documents[..<2])), PackedTokens(Array(documents[2...]))], tokens: 26,
+            epoch: Double(step + 1) / 3, position: ["row": .integer(step * 4 + 4)])
+    }
+
+    static func trainer(
+        totalSteps: Int = 6, seed: UInt64 = 42, objective: NextToken = NextToken(),
+        configure: (inout TrainerConfiguration) -> Void = { _ in }
+    ) throws -> Trainer<NextToken> {
+        var configuration = TrainerConfiguration(
+            schedule: LearningRateSchedule(
+                baseRate: 0.01, curve: .cosine, warmUp: .steps(1), totalSteps: totalSteps),
+            stepsPerEpoch: 3, seed: seed)
+        configure(&configuration)
+        return Trainer(
+            model: try model(), objective: objective, settings: AdamW.Settings(betas: (0.9, 0.95), weightDecay: 0.1),
+            configuration: configuration)
+    }
+
+    /// Every weight and moment, to the bit.
+    static func bits(_ trainer: Trainer<NextToken>) -> [[UInt32]] {
+        let weights = trainer.model.namedParameters.map(\.parameter.value)
+        return (weights + trainer.optimizer.firstMoments + trainer.optimizer.secondMoments)
+            .map { $0.scalars.map(\.bitPattern) }
+    }
+
+    /// A folder of its own, removed after `body`.
+    static func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("hone-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        return try body(folder)
+    }
+}
+
+/// Cross-entropy over every token, times a factor that a test may make infinite at some steps.
+struct NextToken: Objective {
+    var factor: @Sendable (_ step: Int) -> Float = { _ in 1 }
+
+    func loss(_ batch: PackedTokens, model: LanguageModel, context: StepContext) throws -> LossSum {
+        var positions: [Int] = []
+        var start = 0
+        for length in batch.lengths {
+            positions.append(contentsOf: start..<start + length - 1)
+            start += length
+        }
+        let hidden = model.hiddenStates(batch, options: context.forwardOptions)
+        let labels = model.labelLogProbabilities(
+            hidden: embedding(hidden, positions), labels: positions.map { Int32(batch.ids[$0 + 1]) })
+        var metrics = MetricSums()
+        metrics.add("entropy", sum: labels.entropy.detached.total, weight: Double(positions.count))
+        return LossSum(
+            sum: labels.logProbability.sum().scaled(by: -factor(context.step)), weight: Double(positions.count),
+            metrics: metrics)
+    }
+}
