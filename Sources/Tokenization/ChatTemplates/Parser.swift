@@ -267,8 +267,7 @@ struct Parser {
 
     /// Parameters (unless given), the end of the tag, and the body.
     @inline(never)
-    mutating func parseMacroRest(name: String, end: String, parameters: [Parameter]?) throws -> MacroDefinition
-    {
+    mutating func parseMacroRest(name: String, end: String, parameters: [Parameter]?) throws -> MacroDefinition {
         let outerNames = names
         names = []
         defer { names.formUnion(outerNames) }
