@@ -10,7 +10,7 @@ final class Expression: Sendable {
         case item(Expression, Expression)
         case slice(Expression, SliceBounds)
         case call(Expression, CallArguments)
-        case filter(Expression, FilterName, CallArguments)
+        case filter(Expression, String, CallArguments)
         case test(Expression, String, CallArguments, negated: Bool)
         case not(Expression)
         case sign(Expression, negative: Bool)
@@ -23,8 +23,6 @@ final class Expression: Sendable {
         case or([Expression])
         case conditional(Expression, condition: Expression, otherwise: Expression?)
     }
-
-    typealias FilterName = String
 
     let kind: Kind
     /// Byte offset in the source.

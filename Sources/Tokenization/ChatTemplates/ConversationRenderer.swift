@@ -54,7 +54,18 @@ struct ConversationRenderer {
     private func span(_ range: Range<Int>, message: Int?, in bytes: [UInt8]) -> AssistantSpan {
         AssistantSpan(
             message: message, range: range, isTrained: message.map { conversation.messages[$0].isTrained } ?? true,
-            endsWithStopToken: stopTokens.contains { bytes[range].reversed().starts(with: $0.utf8.reversed()) })
+            endsWithStopToken: endsWithStop(Array(bytes[range])) != nil)
+    }
+
+    /// The length of `bytes` without the stop token at its end, whitespace after which does not count.
+    private func endsWithStop(_ bytes: [UInt8]) -> Int? {
+        var end = bytes.count
+        while case let width = whitespaceWidth(endingAt: end, in: bytes), width > 0 { end -= width }
+        let token = stopTokens.first { token in
+            let text = stripped(token, side: .right)
+            return !text.isEmpty && bytes[..<end].reversed().starts(with: text.utf8.reversed())
+        }
+        return token.map { end - stripped($0, side: .right).utf8.count }
     }
 
     // MARK: With markers
@@ -71,11 +82,12 @@ struct ConversationRenderer {
                 .generationsWithoutMessage(blocks: whole.generationSpans.count, messages: assistants.count))
         }
         for (index, range) in whole.generationSpans.enumerated() {
-            let found = span(range, message: owners?[index], in: bytes)
-            result.spans.append(found)
-            if !stopTokens.isEmpty, !found.endsWithStopToken, let message = found.message {
-                result.warnings.append(.stopTokenMissing(message: message))
-            }
+            result.spans.append(span(range, message: owners?[index], in: bytes))
+        }
+        guard !stopTokens.isEmpty else { return }
+        for message in assistants {
+            let last = result.spans.last { $0.message == message }
+            if let last, !last.endsWithStopToken { result.warnings.append(.stopTokenMissing(message: message)) }
         }
     }
 
@@ -170,11 +182,24 @@ struct ConversationRenderer {
         return end
     }
 
+    /// The end of the last stop token before `end`; of several with nothing but whitespace between, of the first,
+    /// because that is where the model stops.
     private func lastStop(in bytes: [UInt8], from start: Int, to end: Int) -> Int? {
-        let region = Array(bytes[start..<end])
-        return stopTokens.compactMap { token in
-            lastOccurrence(of: Array(token.utf8), in: region).map { start + $0 + token.utf8.count }
-        }.max()
+        var region = Array(bytes[start..<end])
+        let found = stopTokens.compactMap { token in
+            lastOccurrence(of: Array(token.utf8), in: region).map { $0 + token.utf8.count }
+        }
+        guard var stop = found.max() else { return nil }
+        region.removeSubrange(stop...)
+        while let rest = endsWithStop(region) {
+            region.removeSubrange(rest...)
+            guard endsWithStop(region) != nil else { break }
+            while case let width = whitespaceWidth(endingAt: region.count, in: region), width > 0 {
+                region.removeLast(width)
+            }
+            stop = region.count
+        }
+        return start + stop
     }
 
     private func firstStop(in bytes: [UInt8], from start: Int) -> Int? {

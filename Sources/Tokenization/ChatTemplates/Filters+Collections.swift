@@ -158,6 +158,7 @@ extension Filters {
     }
 
     private static func map(_ interpreter: Interpreter, _ value: Value, _ arguments: Arguments) throws -> Value {
+        guard value.isTrue else { return .generator(over: []) }
         let elements = try interpreter.elements(of: value)
         if arguments.positional.isEmpty, arguments.keywords.contains(where: { $0.name == "attribute" }) {
             let values = try arguments.bound("map", ["attribute", "default"])
@@ -182,6 +183,7 @@ extension Filters {
     private static func select(
         _ interpreter: Interpreter, _ value: Value, _ arguments: Arguments, keeps: Bool, byAttribute: Bool
     ) throws -> Value {
+        guard value.isTrue else { return .generator(over: []) }
         var rest = arguments.positional
         var path: Value?
         if byAttribute {

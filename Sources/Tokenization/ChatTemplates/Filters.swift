@@ -15,7 +15,8 @@ enum Filters {
 
     /// A filter that turns text into text and takes no arguments.
     private static func mapping(_ transform: @escaping @Sendable (String) -> String) -> Body {
-        { interpreter, value, _ in
+        { interpreter, value, arguments in
+            _ = try arguments.bound("this filter", [])
             let text = try interpreter.text(of: value)
             try interpreter.spend(bytes: text.utf8.count)
             return .string(transform(text))
@@ -79,7 +80,12 @@ enum Filters {
             let leeway = values[3]?.wholeNumber ?? 5
             guard case .string(let text) = value else {
                 // Anything with a length passes where it is short enough, as in Jinja.
-                if try interpreter.length(of: value) <= min(length, 1 << 30) + min(leeway, 1 << 30) { return value }
+                let end = try values[2].map(interpreter.text(of:)) ?? "..."
+                if length >= end.codePointCount,
+                    try interpreter.length(of: value) <= min(length, 1 << 30) + min(leeway, 1 << 30)
+                {
+                    return value
+                }
                 throw TemplateFailure.type("truncate takes a string, not '\(value.typeName)'")
             }
             return .string(
@@ -309,8 +315,15 @@ extension Interpreter {
 
     /// `str.center`.
     func centered(_ text: String, width: Int, fill: String) throws -> String {
-        let missing = max(0, min(width, limits.repetitionBytes + 1) - text.codePointCount)
-        let left = missing / 2 + (missing & width & 1)
+        let missing = max(0, width - min(text.codePointCount, max(0, width)))
+        return try padded(text, fill: fill, left: missing / 2 + (missing & width & 1), missing: missing)
+    }
+
+    /// `text` with `missing` fill characters around it, `left` of them before it.
+    func padded(_ text: String, fill: String, left: Int, missing: Int) throws -> String {
+        guard missing <= limits.repetitionBytes else {
+            throw TemplateFailure(.limit, "a padding makes more than \(limits.repetitionBytes) bytes, the limit")
+        }
         return try repeated(fill, count: left) + text + repeated(fill, count: missing - left)
     }
 }

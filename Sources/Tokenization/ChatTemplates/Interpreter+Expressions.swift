@@ -33,6 +33,7 @@ extension Interpreter {
         }
     }
 
+    @inline(never)
     private func value(of literal: Literal) -> Value {
         switch literal {
         case .none: .none
@@ -43,6 +44,7 @@ extension Interpreter {
         }
     }
 
+    @inline(never)
     private func evaluate(_ expressions: [Expression], in scope: Scope) throws -> [Value] {
         var values: [Value] = []
         values.reserveCapacity(expressions.count)
@@ -50,6 +52,7 @@ extension Interpreter {
         return values
     }
 
+    @inline(never)
     private func evaluateDictionary(
         _ members: [(key: Expression, value: Expression)], in scope: Scope
     ) throws -> Value {
@@ -60,6 +63,7 @@ extension Interpreter {
         return .dictionary(try DictionaryValue(result))
     }
 
+    @inline(never)
     private func evaluateAttribute(
         _ expression: Expression, _ base: Expression, _ name: String, in scope: Scope
     ) throws -> Value {
@@ -68,6 +72,7 @@ extension Interpreter {
         return try attribute(name, of: owner)
     }
 
+    @inline(never)
     private func evaluateItem(
         _ expression: Expression, _ base: Expression, _ key: Expression, in scope: Scope
     ) throws -> Value {
@@ -77,6 +82,7 @@ extension Interpreter {
         return try item(index, of: owner)
     }
 
+    @inline(never)
     private func evaluateSlice(
         _ expression: Expression, _ base: Expression, _ bounds: SliceBounds, in scope: Scope
     ) throws -> Value {
@@ -89,6 +95,7 @@ extension Interpreter {
     }
 
     /// Evaluates a call, with a call block's body as `caller`.
+    @inline(never)
     func evaluate(_ call: Expression, caller: Value?, in scope: Scope) throws -> Value {
         guard case .call(let callee, let list) = call.kind else { return try evaluate(call, in: scope) }
         let function = try evaluate(callee, in: scope)
@@ -107,6 +114,7 @@ extension Interpreter {
         }
     }
 
+    @inline(never)
     private func evaluate(_ list: CallArguments, in scope: Scope) throws -> Arguments {
         if list.isEmpty { return Arguments() }
         var arguments = Arguments(positional: try evaluate(list.positional, in: scope))
@@ -124,6 +132,7 @@ extension Interpreter {
         return arguments
     }
 
+    @inline(never)
     private func evaluateFilter(
         _ expression: Expression, _ operand: Expression, _ name: String, _ list: CallArguments, in scope: Scope
     ) throws -> Value {
@@ -133,11 +142,13 @@ extension Interpreter {
         return try apply(filter: name, to: value, arguments)
     }
 
+    @inline(never)
     func apply(filter name: String, to value: Value, _ arguments: Arguments) throws -> Value {
         guard let filter = Filters.table[name] else { throw Filters.unknown(name) }
         return try filter(self, value, arguments)
     }
 
+    @inline(never)
     private func evaluateTest(
         _ expression: Expression, _ operand: Expression, _ name: String, _ list: CallArguments, in scope: Scope
     ) throws -> Bool {
@@ -147,11 +158,13 @@ extension Interpreter {
         return try apply(test: name, to: value, arguments)
     }
 
+    @inline(never)
     func apply(test name: String, to value: Value, _ arguments: Arguments) throws -> Bool {
         guard let test = Tests.table[name] else { throw Tests.unknown(name) }
         return try test(self, value, arguments)
     }
 
+    @inline(never)
     private func evaluateSign(
         _ expression: Expression, _ operand: Expression, _ negative: Bool, in scope: Scope
     ) throws -> Value {
@@ -160,6 +173,7 @@ extension Interpreter {
         return try signed(value, negative: negative)
     }
 
+    @inline(never)
     private func evaluateArithmetic(
         _ expression: Expression, _ first: Expression, _ rest: [(symbol: Symbol, operand: Expression)],
         in scope: Scope
@@ -173,6 +187,7 @@ extension Interpreter {
         return result
     }
 
+    @inline(never)
     private func evaluateConcatenation(_ operands: [Expression], in scope: Scope) throws -> Value {
         var result = ""
         for operand in operands {
@@ -182,6 +197,7 @@ extension Interpreter {
         return .string(result)
     }
 
+    @inline(never)
     private func evaluateComparison(
         _ expression: Expression, _ first: Expression, _ rest: [(comparison: Comparison, operand: Expression)],
         in scope: Scope
@@ -196,6 +212,7 @@ extension Interpreter {
         return .bool(true)
     }
 
+    @inline(never)
     private func evaluateLogic(_ operands: [Expression], stopsAt truth: Bool, in scope: Scope) throws -> Value {
         var result = Value.none
         for operand in operands {
@@ -205,6 +222,7 @@ extension Interpreter {
         return result
     }
 
+    @inline(never)
     private func evaluateConditional(
         _ chosen: Expression, _ condition: Expression, _ otherwise: Expression?, in scope: Scope
     ) throws -> Value {

@@ -75,10 +75,10 @@ final class Interpreter {
     // MARK: Costs
 
     func spend(_ amount: Int) throws {
-        fuel -= min(amount, fuel + 1)
-        if fuel < 0 {
+        guard amount <= fuel else {
             throw TemplateFailure(.limit, "the template needs more than \(limits.fuel) evaluations, the limit")
         }
+        fuel -= amount
         if fuelAtClockCheck - fuel >= 4096 {
             fuelAtClockCheck = fuel
             if ContinuousClock.now >= deadline {
@@ -106,6 +106,7 @@ final class Interpreter {
 
     func leave() { nesting -= 1 }
 
+    @inline(never)
     private func write(_ bytes: some Collection<UInt8>) throws {
         if output.count + bytes.count > limits.outputBytes {
             throw TemplateFailure(.limit, "the template writes more than \(limits.outputBytes) bytes, the limit")
@@ -115,6 +116,7 @@ final class Interpreter {
     }
 
     /// What `body` writes, kept out of the output.
+    @inline(never)
     func capture(_ body: () throws -> Void) throws -> String {
         var saved: [UInt8] = []
         swap(&saved, &output)
@@ -129,6 +131,7 @@ final class Interpreter {
 
     // MARK: Statements
 
+    @inline(never)
     func execute(_ statements: [Statement], in scope: Scope) throws -> Flow {
         try enter()
         defer { leave() }
@@ -141,6 +144,7 @@ final class Interpreter {
         return .normal
     }
 
+    @inline(never)
     private func execute(_ statement: Statement, in scope: Scope) throws -> Flow {
         switch statement.kind {
         case .text(let bytes): try write(bytes)
@@ -170,6 +174,7 @@ final class Interpreter {
         return .normal
     }
 
+    @inline(never)
     private func executeCondition(
         _ branches: [(condition: Expression, body: [Statement])], otherwise: [Statement], in scope: Scope
     ) throws -> Flow {
@@ -179,6 +184,7 @@ final class Interpreter {
         return otherwise.isEmpty ? .normal : try execute(otherwise, in: scope)
     }
 
+    @inline(never)
     private func executeLoop(_ loop: ForLoop, over iterable: Value, level: Int, in scope: Scope) throws {
         var elements = try self.elements(of: iterable)
         if let condition = loop.condition {
@@ -209,6 +215,7 @@ final class Interpreter {
         }
     }
 
+    @inline(never)
     func assign(_ value: Value, to target: Target, in scope: Scope) throws {
         switch target {
         case .name(let name): scope.variables[name] = value
@@ -230,6 +237,7 @@ final class Interpreter {
         }
     }
 
+    @inline(never)
     private func evaluate(
         _ expression: Expression, overCaptured body: [Statement], in scope: Scope
     ) throws -> Value {
@@ -238,12 +246,14 @@ final class Interpreter {
         return try evaluate(expression, in: Scope([Statement.capturedName: .string(text)], parent: scope))
     }
 
+    @inline(never)
     private func executeCallBlock(_ definition: MacroDefinition, call: Expression, in scope: Scope) throws {
         let caller = makeMacro(definition, in: scope)
         let value = try evaluate(call, caller: caller, in: scope)
         try write(text(of: value).utf8)
     }
 
+    @inline(never)
     private func executeGeneration(_ body: [Statement], in scope: Scope) throws -> Flow {
         let isOuter = !isGenerating
         isGenerating = true
@@ -256,6 +266,7 @@ final class Interpreter {
         return flow
     }
 
+    @inline(never)
     private func executeWith(
         _ assignments: [(target: Target, value: Expression)], body: [Statement], in scope: Scope
     ) throws -> Flow {
@@ -268,6 +279,7 @@ final class Interpreter {
 
     // MARK: Macros
 
+    @inline(never)
     private func makeMacro(_ definition: MacroDefinition, in scope: Scope) -> Value {
         if macroScopes.last !== scope { macroScopes.append(scope) }
         let attributes: [String: Value] = [
@@ -283,6 +295,7 @@ final class Interpreter {
             })
     }
 
+    @inline(never)
     private func run(_ macro: MacroDefinition, _ arguments: Arguments, in scope: Scope) throws -> Value {
         let inner = Scope(parent: scope)
         let extra = arguments.positional.dropFirst(macro.parameters.count)
@@ -303,6 +316,7 @@ final class Interpreter {
         return .string(try capture { _ = try execute(macro.body, in: inner) })
     }
 
+    @inline(never)
     private func bindKeywords(of macro: MacroDefinition, _ arguments: Arguments, in inner: Scope) throws {
         var rest = OrderedDictionary<Key, Value>()
         for (name, value) in arguments.keywords {

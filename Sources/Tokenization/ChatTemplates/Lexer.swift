@@ -293,6 +293,9 @@ struct Lexer {
             append(.float(Double(digits) ?? .infinity), at: start)
             return
         }
+        if radix == 10, !afterDot, digits.utf8.first == 0x30, digits.utf8.contains(where: { $0 != 0x30 }) {
+            throw TemplateFailure(.syntax, "a whole number cannot begin with 0", offset: start)
+        }
         guard !digits.isEmpty, let value = Int(digits, radix: radix) else {
             throw TemplateFailure(.syntax, "this number does not fit 64 bits", offset: start)
         }
@@ -303,7 +306,9 @@ struct Lexer {
         var digits = ""
         while let next = byte(position), next < 0x80 {
             let character = Character(Unicode.Scalar(next))
-            if next == UInt8(ascii: "_"), !digits.isEmpty {
+            if next == UInt8(ascii: "_"), !digits.isEmpty || radix != 10, let after = byte(position + 1), after < 0x80,
+                let value = Character(Unicode.Scalar(after)).hexDigitValue, value < radix
+            {
                 position += 1
                 continue
             }
@@ -365,6 +370,8 @@ struct Lexer {
         position += 1
         switch letter {
         case 0x0A: break
+        case UInt8(ascii: "N"):
+            throw TemplateFailure(.syntax, "characters by name (\\N) are not supported; write \\u", offset: start)
         case UInt8(ascii: "x"): try appendScalar(digits: 2...2, radix: 16, to: &content, from: start)
         case UInt8(ascii: "u"): try appendScalar(digits: 4...4, radix: 16, to: &content, from: start)
         case UInt8(ascii: "U"): try appendScalar(digits: 8...8, radix: 16, to: &content, from: start)

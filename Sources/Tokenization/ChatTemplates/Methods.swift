@@ -74,7 +74,10 @@ enum Methods {
     // MARK: Strings
 
     private static func changing(_ transform: @escaping @Sendable (String) -> String) -> StringBody {
-        { _, text, _ in .string(transform(text)) }
+        { _, text, arguments in
+            _ = try arguments.bound("this method", [])
+            return .string(transform(text))
+        }
     }
 
     private static func stripping(_ side: Side) -> StringBody {

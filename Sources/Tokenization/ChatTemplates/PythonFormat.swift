@@ -12,6 +12,21 @@ private struct FormatField {
     var type: Unicode.Scalar?
 }
 
+/// Which positional argument a field without a name takes.
+private struct FieldNumbering {
+    private var next = 0
+    private var isManual: Bool?
+
+    mutating func index(of given: Int?) throws -> Int {
+        if let isManual, isManual != (given != nil) {
+            throw TemplateFailure.type("cannot switch between manual and automatic field numbering")
+        }
+        isManual = given != nil
+        defer { next += 1 }
+        return given ?? next
+    }
+}
+
 // `'%s' % x` and `'{}'.format(x)` as Python has them.
 extension Interpreter {
     // MARK: %-formatting
@@ -158,8 +173,15 @@ extension Interpreter {
     // MARK: str.format
 
     func braceFormat(_ format: String, _ arguments: Arguments) throws -> String {
+        var numbering = FieldNumbering()
+        return try braceFormat(format, arguments, numbering: &numbering, level: 0)
+    }
+
+    private func braceFormat(
+        _ format: String, _ arguments: Arguments, numbering: inout FieldNumbering, level: Int
+    ) throws -> String {
+        if level > 1 { throw TemplateFailure.type("Max string recursion exceeded") }
         var result = ""
-        var automatic = 0
         var scalars = Substring(format).unicodeScalars
         while let scalar = scalars.popFirst() {
             switch scalar {
@@ -168,7 +190,7 @@ extension Interpreter {
                 result.unicodeScalars.append(scalar)
             case "{":
                 let field = try readBraceField(&scalars)
-                result += try braceValue(field, arguments, automatic: &automatic)
+                result += try braceValue(field, arguments, numbering: &numbering, level: level)
                 try spend(bytes: result.utf8.count)
             case "}": throw TemplateFailure.type("Single '}' encountered in format string")
             default: result.unicodeScalars.append(scalar)
@@ -189,13 +211,12 @@ extension Interpreter {
         throw TemplateFailure.type("expected '}' before end of string")
     }
 
-    private func braceValue(_ field: String, _ arguments: Arguments, automatic: inout Int) throws -> String {
-        guard !field.utf8.contains(0x7B) else {
-            throw TemplateFailure.type("fields inside the specification of a format field are not supported")
-        }
+    private func braceValue(
+        _ field: String, _ arguments: Arguments, numbering: inout FieldNumbering, level: Int
+    ) throws -> String {
         let halves = split(field, on: ":", limit: 1)
         let conversion = split(halves[0], on: "!", limit: 1)
-        var value = try braceArgument(conversion[0], arguments, automatic: &automatic)
+        var value = try braceArgument(conversion[0], arguments, numbering: &numbering)
         if conversion.count > 1 {
             switch conversion[1] {
             case "s": value = .string(try text(of: value))
@@ -203,10 +224,15 @@ extension Interpreter {
             default: throw TemplateFailure.type("Unknown conversion specifier '\(conversion[1])'")
             }
         }
-        return try formatted(value, parseSpecification(halves.count > 1 ? halves[1] : ""))
+        var specification = halves.count > 1 ? halves[1] : ""
+        if specification.utf8.contains(0x7B) {
+            specification = try braceFormat(specification, arguments, numbering: &numbering, level: level + 1)
+        }
+        return try formatted(value, parseSpecification(specification))
     }
 
-    private func braceArgument(_ path: String, _ arguments: Arguments, automatic: inout Int) throws -> Value {
+    private func braceArgument(_ path: String, _ arguments: Arguments, numbering: inout FieldNumbering) throws -> Value
+    {
         var rest = Substring(path).unicodeScalars
         var name = ""
         while let scalar = rest.first, scalar != ".", scalar != "[" {
@@ -215,8 +241,7 @@ extension Interpreter {
         }
         var value: Value
         if name.isEmpty || Int(name) != nil {
-            let index = Int(name) ?? automatic
-            if name.isEmpty { automatic += 1 }
+            let index = try numbering.index(of: Int(name))
             guard arguments.positional.indices.contains(index) else {
                 throw TemplateFailure.type("Replacement index \(index) out of range for positional args tuple")
             }
@@ -372,7 +397,6 @@ extension Interpreter {
             case "^": missing / 2
             default: 0
             }
-        let fill = String(field.fill)
-        return try repeated(fill, count: left) + text + repeated(fill, count: missing - left)
+        return try padded(text, fill: String(field.fill), left: left, missing: missing)
     }
 }

@@ -61,7 +61,7 @@ public struct RenderedConversation: Sendable {
         public let range: Range<Int>
         /// Whether the message may be trained on (`weight` 1).
         public let isTrained: Bool
-        /// Whether one of the stop tokens ends the span.
+        /// Whether one of the stop tokens ends the span, whitespace after it aside.
         public let endsWithStopToken: Bool
     }
 

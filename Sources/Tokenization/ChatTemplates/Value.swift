@@ -30,7 +30,7 @@ indirect enum Undefined {
         case .variable(let name): TemplateFailure(.undefined, "\(pythonRepresentation(of: name)) is undefined")
         case .attribute(let name, let type):
             TemplateFailure(
-                .undefined, "\(type == "None" ? type : "'\(type)'") has no attribute \(pythonRepresentation(of: name))")
+                .undefined, "'\(type)' has no attribute \(pythonRepresentation(of: name))")
         case .element(let key, let type): TemplateFailure(.undefined, "\(type) has no element \(key)")
         case .unsafe(let name, let type):
             TemplateFailure(.security, "access to attribute '\(name)' of '\(type)' object is unsafe.")
