@@ -53,12 +53,17 @@ let package = Package(
                 "LanguageModels", "TensorCore", "TextCore",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
-        .target(name: "SFT", dependencies: ["LanguageModels", "TensorCore", "Training"]),
+        .target(
+            name: "SFT",
+            dependencies: [
+                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         .target(
             name: "Recipes",
             dependencies: [
-                "Datasets", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Verifiers",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Datasets", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
@@ -97,15 +102,19 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "LanguageModels", "TensorCore", "TextCore", "Training",
+                "LanguageModels", "TensorCore", "TestSupport", "TextCore", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
-            name: "SFTTests", dependencies: ["LanguageModels", "SFT", "TensorCore", "TextCore", "Training"]),
+            name: "SFTTests",
+            dependencies: [
+                "LanguageModels", "SFT", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "Recipes", "TestSupport", "TextCore", "TensorCore", "Tokenization",
+                "Recipes", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),

@@ -66,8 +66,8 @@ private struct Compiler {
     let parser: RegexParser
     var instructions: [RegexProgram.Instruction] = []
     var looksBack = false
-    /// The first two serve word boundaries and line ends.
-    var sets: [ScalarSet] = [.word, .newline]
+    /// The first two serve word boundaries, where the pattern has them, and line ends.
+    var sets: [ScalarSet] = [.empty, .newline]
     private var setNumbers: [ScalarSet: Int] = [:]
 
     init(parser: RegexParser) { self.parser = parser }
@@ -131,7 +131,10 @@ private struct Compiler {
         case .ahead(let set, let orEnd): try emit(.assertion(.ahead(set: number(of: set), orEnd: orEnd)))
         }
         switch assertion {
-        case .textStart, .lineStart, .wordBoundary, .notWordBoundary: looksBack = true
+        case .wordBoundary, .notWordBoundary:
+            sets[0] = .word
+            looksBack = true
+        case .textStart, .lineStart: looksBack = true
         case .textEnd, .lineEnd, .ahead: break
         }
     }

@@ -17,7 +17,7 @@ struct ScalarClasses: Sendable {
 
     private static let maximumCells = 4_000_000
 
-    /// - Parameter sets: `sets[0]` holds the word scalars and `sets[1]` the newline.
+    /// - Parameter sets: `sets[0]` holds the word scalars, if they matter, and `sets[1]` the newline.
     /// - Returns: `nil` when sets times classes pass the limit.
     init?(sets: [ScalarSet]) {
         var starts: Set<UInt32> = [0]

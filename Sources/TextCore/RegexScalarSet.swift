@@ -50,8 +50,11 @@ struct ScalarSet: Hashable, Sendable {
 }
 
 extension ScalarSet {
-    /// What `\s` means: the scalars with the property White_Space.
-    static let whitespace = matching { $0.properties.isWhitespace }
+    /// What `\s` means: the scalars with the property White_Space, which Unicode keeps stable.
+    static let whitespace = ScalarSet(ranges: [
+        0x09...0x0D, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029,
+        0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000,
+    ])
     /// What `\d` means: decimal digits of every script.
     static let digits = CategoryTable.shared.set { $0 == .decimalNumber }
     /// What `\w` means: alphabetic scalars, marks, decimal digits and connecting punctuation.
@@ -63,21 +66,26 @@ extension ScalarSet {
     }
     static let newline = ScalarSet("\n")
 
+    /// The assigned scalars for which `predicate` holds.
     static func matching(_ predicate: (Unicode.Scalar) -> Bool) -> ScalarSet {
         var ranges: [ClosedRange<UInt32>] = []
-        var start: UInt32?
-        // Planes 4 to 13 hold no assigned scalar.
-        for value in [UInt32](0...0x3FFFF) + [UInt32](0xE0000...last) {
-            let matches = Unicode.Scalar(value).map(predicate) ?? false
-            if matches, start == nil { start = value }
-            if !matches, let first = start {
-                ranges.append(first...(value - 1))
-                start = nil
+        for assigned in assignedPlanes {
+            var start: UInt32?
+            for value in assigned {
+                let matches = Unicode.Scalar(value).map(predicate) ?? false
+                if matches, start == nil { start = value }
+                if !matches, let first = start {
+                    ranges.append(first...(value - 1))
+                    start = nil
+                }
             }
+            if let first = start { ranges.append(first...assigned.upperBound) }
         }
-        if let first = start { ranges.append(first...last) }
         return ScalarSet(ranges: ranges)
     }
+
+    /// Planes 4 to 13 hold no assigned scalar, and planes 15 and 16 are for private use: nothing to look up there.
+    fileprivate static let assignedPlanes: [ClosedRange<UInt32>] = [0...0x3FFFF, 0xE0000...0xEFFFF]
 
     /// The set named inside `\p{…}`: a general category by its short or long name, or one of a few other properties;
     /// `nil` for an unknown name. Case, spaces, `_` and `-` do not count.
@@ -161,13 +169,18 @@ private struct CategoryTable: Sendable {
 
     private init() {
         var runs: [(range: ClosedRange<UInt32>, category: Unicode.GeneralCategory)] = []
-        for value in 0...ScalarSet.last {
+        for value in ScalarSet.assignedPlanes.joined() {
             let category = Unicode.Scalar(value)?.properties.generalCategory ?? .surrogate
-            if let previous = runs.last, previous.category == category {
+            if let previous = runs.last, previous.category == category, previous.range.upperBound + 1 == value {
                 runs[runs.count - 1].range = previous.range.lowerBound...value
             } else {
                 runs.append((value...value, category))
             }
+        }
+        runs.append((0x40000...0xDFFFF, .unassigned))
+        for plane: UInt32 in [0xF0000, 0x100000] {
+            runs.append((plane...plane + 0xFFFD, .privateUse))
+            runs.append((plane + 0xFFFE...plane + 0xFFFF, .unassigned))
         }
         self.runs = runs
     }

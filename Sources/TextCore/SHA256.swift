@@ -93,11 +93,11 @@ public struct SHA256: Sendable {
         return hash.finalized()
     }
 
-    /// Hashes whole blocks of 64 bytes; section 6.2.2 of the standard, its message schedule kept in 16 words.
+    /// Hashes whole blocks of 64 bytes; section 6.2.2 of the standard, its message schedule in a buffer of 64 words.
     private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
         state.withUnsafeMutableBufferPointer { state in
             Self.roundConstants.withUnsafeBufferPointer { constants in
-                withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 16) { schedule in
+                withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
                     schedule.initialize(repeating: 0)
                     var offset = 0
                     while offset < blocks.count {
@@ -117,23 +117,25 @@ public struct SHA256: Sendable {
         for index in 0..<16 {
             schedule[index] = blocks.loadUnaligned(fromByteOffset: offset + 4 * index, as: UInt32.self).bigEndian
         }
+        for index in 16..<64 {
+            let early = schedule[index - 15]
+            let late = schedule[index - 2]
+            let earlySigma = rotated(early, 7) ^ rotated(early, 18) ^ (early >> 3)
+            let lateSigma = rotated(late, 17) ^ rotated(late, 19) ^ (late >> 10)
+            schedule[index] = schedule[index - 16] &+ earlySigma &+ schedule[index - 7] &+ lateSigma
+        }
         var (a, b, c, d) = (state[0], state[1], state[2], state[3])
         var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-        for round in 0..<64 {
-            let slot = round & 15
-            if round >= 16 {
-                let early = schedule[(round + 1) & 15]
-                let late = schedule[(round + 14) & 15]
-                let earlySigma = rotated(early, 7) ^ rotated(early, 18) ^ (early >> 3)
-                let lateSigma = rotated(late, 17) ^ rotated(late, 19) ^ (late >> 10)
-                schedule[slot] = schedule[slot] &+ earlySigma &+ schedule[(round + 9) & 15] &+ lateSigma
-            }
-            let chosen = (e & f) ^ (~e & g)
-            let sum = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
-            let first = h &+ sum &+ chosen &+ constants[round] &+ schedule[slot]
-            let majority = (a & b) ^ (a & c) ^ (b & c)
-            let second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
-            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+        // Eight rounds with the names turned by one each time, so that no word is moved.
+        for index in stride(from: 0, to: 64, by: 8) {
+            round(a, b, c, &d, e, f, g, &h, constants[index] &+ schedule[index])
+            round(h, a, b, &c, d, e, f, &g, constants[index + 1] &+ schedule[index + 1])
+            round(g, h, a, &b, c, d, e, &f, constants[index + 2] &+ schedule[index + 2])
+            round(f, g, h, &a, b, c, d, &e, constants[index + 3] &+ schedule[index + 3])
+            round(e, f, g, &h, a, b, c, &d, constants[index + 4] &+ schedule[index + 4])
+            round(d, e, f, &g, h, a, b, &c, constants[index + 5] &+ schedule[index + 5])
+            round(c, d, e, &f, g, h, a, &b, constants[index + 6] &+ schedule[index + 6])
+            round(b, c, d, &e, f, g, h, &a, constants[index + 7] &+ schedule[index + 7])
         }
         state[0] &+= a
         state[1] &+= b
@@ -143,6 +145,18 @@ public struct SHA256: Sendable {
         state[5] &+= f
         state[6] &+= g
         state[7] &+= h
+    }
+
+    @inline(__always)
+    private static func round(
+        _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32, _ g: UInt32,
+        _ h: inout UInt32, _ word: UInt32
+    ) {
+        let chosen = g ^ (e & (f ^ g))
+        let first = h &+ word &+ (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) &+ chosen
+        let majority = (a & b) | (c & (a | b))
+        d = d &+ first
+        h = first &+ (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
     }
 
     @inline(__always)

@@ -136,7 +136,7 @@ import Tokenization
             extra: ["b</w>", "d</w>"], model: #""end_of_word_suffix":"</w>","#)
         #expect(Self.pieces(suffix, "ab cd") == ["a", "b</w>", "c", "d</w>"])
         #expect(suffix.decode(suffix.encode("ab cd")) == "ab cd")
-        let prefix = try Self.tokenizer("", extra: ["##b"], model: ##""continuing_subword_prefix":"##","##)
+        let prefix = try Self.tokenizer("", extra: ["##b"], model: ###""continuing_subword_prefix":"##","###)
         #expect(Self.pieces(prefix, "ab") == ["a", "##b"])
     }
 

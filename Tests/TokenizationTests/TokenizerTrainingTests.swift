@@ -20,7 +20,7 @@ import Tokenization
     @Test func `a trained tokenizer gives back any text`() throws {
         let trainer = BPETrainer(
             vocabularySize: 320, specialTokens: ["<|a|>", "<|b|>"], beginningOfSequence: "<s>", endOfSequence: "</s>",
-            padding: "<pad>", addsBeginningOfSequence: true, chatTemplate: "{{ messages }}")
+            padding: "<pad>", addsBeginningOfSequence: true, minimumFrequency: 1, chatTemplate: "{{ messages }}")
         let (tokenizer, _) = try Self.trained(trainer)
         #expect(tokenizer.vocabularySize == 320)
         #expect(tokenizer.id(for: "<|a|>") == 0)

@@ -144,6 +144,21 @@ struct Case: Sendable, CustomTestStringConvertible {
         Case("numeric", 1, "", 0),
     ]
 
+    static let regex: [Case] = [
+        Case("regex", with: ["pattern": "[0-9]{4}"], .null, "in 1999 or 2004", 1, "1999"),
+        Case("regex", with: ["pattern": "^yes"], .null, "oh yes", 0),
+        Case("regex", with: ["pattern": "^yes", "ignore_case": true], .null, "Yes!", 1, "Yes"),
+        Case("regex", with: ["pattern": "a|b", "min_count": 2, "max_count": 3], .null, "a b", 1),
+        Case("regex", with: ["pattern": "a|b", "min_count": 2, "max_count": 3], .null, "abab", 0),
+        Case("regex", with: ["pattern": "sorry", "min_count": 0, "max_count": 0], .null, "fine", 1),
+        Case("regex", with: ["pattern": "a|ab", "mode": "full"], .null, " ab\n", 1, "ab"),
+        Case("regex", with: ["pattern": "a|ab", "mode": "full"], .null, "abc", 0),
+        Case("regex", with: ["pattern": "answer: (.+)", "mode": "capture"], "ü 7", "the answer: ü 7 ", 1, "ü 7 "),
+        Case("regex", with: ["pattern": "(x)|y", "mode": "capture"], "y", "y", 0),
+        Case("regex", with: ["pattern": "[a-z]+", "mode": "capture", "ignore_case": true], ["b", "a"], "A1", 1, "A"),
+        Case("regex", with: ["pattern": "z"], .null, "", 0),
+    ]
+
     static let jsonValid: [Case] = [
         Case("json_valid", .null, #" {"a": 1} "#, 1, #"{"a":1}"#),
         Case("json_valid", .null, #"{"a": 1} done"#, 0),
@@ -154,7 +169,7 @@ struct Case: Sendable, CustomTestStringConvertible {
         Case("json_valid", .null, "", 0),
     ]
 
-    @Test(arguments: exact + contains + label + numeric + jsonValid)
+    @Test(arguments: exact + contains + label + numeric + regex + jsonValid)
     func judgesAsItsTableSays(row: Case) throws {
         let verifier = try VerifierRegistry.builtin.make(row.verifier, options: row.options).bound(to: row.reference)
         let score = try #require(try verifier.verify(Rollout(row.answer)).score)
@@ -168,7 +183,8 @@ struct Case: Sendable, CustomTestStringConvertible {
         for filler in ["1,", "\\boxed{", "<think>", "####", "1/", "[", "a ", "-", "\u{301}"] {
             let answer = Rollout(String(repeating: filler, count: 100_000 / filler.utf8.count))
             for name in registry.names {
-                let verifier = try registry.make(name).bound(to: name == "numeric" ? 1 : "zz")
+                let options: JSON = name == "regex" ? ["pattern": "(a*)*(1,|x)*$zz"] : [:]
+                let verifier = try registry.make(name, options: options).bound(to: name == "numeric" ? 1 : "zz")
                 let started = ContinuousClock.now
                 let score = try verifier.verify(answer).score
                 #expect(name == "numeric" || score?.value == 0)

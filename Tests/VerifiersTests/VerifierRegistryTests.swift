@@ -90,6 +90,12 @@ private struct Slow: Verifier {
                 == "verifier 'label', option 'labels': 'Top up' and 'top  up' are the same label: runs of white space do not "
                 + "count, nor does case")
         #expect(
+            failure("regex", [:]) == "verifier 'regex', option 'pattern': a pattern must be given, such as \"^yes\"")
+        #expect(failure("regex", ["pattern": "(a"])?.hasPrefix("verifier 'regex', option 'pattern': ") == true)
+        #expect(
+            failure("regex", ["pattern": "a", "min_count": 2, "max_count": 1])
+                == "verifier 'regex', option 'max_count': 1 is less than min_count, 2")
+        #expect(
             failure("numerik", [:])
                 == "verifier 'numerik': there is no such verifier. Did you mean 'numeric'? Known: "
                 + "\(registry.names.joined(separator: ", ")).")

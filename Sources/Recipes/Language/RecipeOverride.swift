@@ -45,7 +45,9 @@ package struct RecipeOverride: Sendable {
         let value = text[text.index(after: equals)...]
         let node = try YAMLReader.read(
             Array(value.utf8), from: source,
-            override: (line: number, columnsBefore: text[...equals].unicodeScalars.count))
+            override: (
+                line: number, columnsBefore: text[...equals].unicodeScalars.count, columns: value.unicodeScalars.count
+            ))
         action = isAppending ? .append(node) : .set(node)
     }
 

@@ -11,11 +11,12 @@ package struct YAMLReader {
     package static let depthLimit = 32
 
     private let source: RecipeSource
-    private let override: (line: Int, columnsBefore: Int)?
+    private let override: (line: Int, columnsBefore: Int, columns: Int)?
     private var problems: [RecipeProblem] = []
 
-    /// - Parameter override: of an argument's value, which argument it is and how many characters precede the value.
-    private init(source: RecipeSource, override: (line: Int, columnsBefore: Int)?) {
+    /// - Parameter override: of an argument's value, which argument it is, how many characters precede the value, and
+    ///   how many it has.
+    private init(source: RecipeSource, override: (line: Int, columnsBefore: Int, columns: Int)?) {
         self.source = source
         self.override = override
     }
@@ -24,7 +25,7 @@ package struct YAMLReader {
     ///
     /// - Throws: `RecipeError` with every refused construct, or with the first syntax error.
     package static func read(
-        _ bytes: [UInt8], from source: RecipeSource, override: (line: Int, columnsBefore: Int)? = nil
+        _ bytes: [UInt8], from source: RecipeSource, override: (line: Int, columnsBefore: Int, columns: Int)? = nil
     ) throws(RecipeError) -> RecipeNode {
         var reader = YAMLReader(source: source, override: override)
         let start = reader.position(line: 1, column: 1)
@@ -34,6 +35,8 @@ package struct YAMLReader {
                 why: "A recipe is small; this is probably a data file given by mistake",
                 fix: "Name the recipe, and give data under data.train[].path")
         }
+        // A byte order mark would count as a column of the first line.
+        let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw RecipeError(
                 start, "the file is not UTF-8 text", why: "Its characters would be guessed at",
@@ -53,8 +56,9 @@ package struct YAMLReader {
 
     private func position(line: Int, column: Int) -> RecipePosition {
         guard let override else { return RecipePosition(source: source, line: line, column: column) }
-        return RecipePosition(
-            source: source, line: override.line, column: column + (line == 1 ? override.columnsBefore : 0))
+        // The parser puts what is missing at the end of a text on the line after it.
+        let inArgument = line == 1 ? column : override.columns + 1
+        return RecipePosition(source: source, line: override.line, column: override.columnsBefore + inArgument)
     }
 
     private mutating func parse(_ text: String) throws(RecipeError) -> RecipeNode {
@@ -123,6 +127,10 @@ package struct YAMLReader {
                     place, "a key that is a list, a mapping or empty", why: "Every key of a recipe is a name",
                     fix: "Write `name: value`; a text that begins with '[', '{' or '?' needs quotes")
                 continue
+            }
+            // Comparing keys has given those without a tag the standard one.
+            if !scalar.tag.description.hasPrefix("tag:yaml.org,2002:") {
+                _ = checkTag(scalar.tag, at: place, isQuoted: false)
             }
             if let first = seen[scalar.string] {
                 report(Self.duplicate(scalar.string, at: place, first: first))

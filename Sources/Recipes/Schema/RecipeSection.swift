@@ -68,15 +68,16 @@ package struct Field<Section: RecipeSection>: Sendable {
     ) {
         let standard = Section()[keyPath: property]
         let written = standard.resolved(.file).json
-        let hasDefault = !isRequired && derivation == nil && !written.isNull
+        // A block has no default of its own; its keys have.
+        let hasDefault = !isRequired && derivation == nil && !written.isNull && written.object == nil
         member = SectionSchema.Member(
             name: name, doc: doc, shape: acceptsOne ? Value.shape.acceptingOne : Value.shape, isRequired: isRequired,
             limits: limits,
-            defaultValue: hasDefault ? written : nil, derivation: derivation)
+            defaultValue: hasDefault ? written : JSON?.none, derivation: derivation)
         self.changesResults = changesResults
         resolved = { section, purpose in section[keyPath: property].resolved(purpose) }
         decode = { section, node, decoder in
-            decoder.example = hasDefault && written.object == nil ? (decoder.key, written.text(.python)) : nil
+            decoder.example = hasDefault ? (decoder.key, written.text(.python)) : nil
             guard let value = Value.decode(node, decoder) else { return }
             section[keyPath: property] = value
             if let limits, let wrong = value.numbers.first(where: { !limits.contains($0) }) {
@@ -100,7 +101,8 @@ package struct Field<Section: RecipeSection>: Sendable {
     /// A key that the document's loader consumes before decoding, listed here so that the schema has it.
     init(consumed name: String, shape: ValueShape, _ doc: String) {
         member = SectionSchema.Member(
-            name: name, doc: doc, shape: shape, isRequired: false, limits: nil, defaultValue: nil, derivation: nil)
+            name: name, doc: doc, shape: shape, isRequired: false, limits: nil, defaultValue: JSON?.none,
+            derivation: nil)
         changesResults = false
         decode = { _, _, _ in }
         resolved = { _, _ in .null }

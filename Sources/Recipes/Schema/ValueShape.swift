@@ -102,7 +102,8 @@ package struct SectionSchema: Sendable {
         }
         if !rules.isEmpty { object["allOf"] = .array(rules) }
         guard let shorthand, let target = field(shorthand) else { return .object(object) }
-        return ["anyOf": [.object(object), target.shape.schema]]
+        // A block of keys is always this section, whatever else the shorthand's key could take.
+        return ["anyOf": [.object(object), ["allOf": [target.shape.schema], "not": ["type": "object"]]]]
     }
 }
 
