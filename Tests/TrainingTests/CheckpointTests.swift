@@ -61,6 +61,30 @@ import Training
         }
     }
 
+    @Test func `an adapter with dropout resumes to the same bits, and its checkpoint is an adapter folder`() throws {
+        try TinyRun.withFolder { folder in
+            let adapter = AdapterConfiguration(rank: 4, dropout: 0.25, usesMagnitude: true)
+            let store = try CheckpointStore(folder.appendingPathComponent("checkpoints"), keepLast: 9)
+            let whole = try TinyRun.trainer(adapter: adapter, configure: { $0.checkpoints = .everySteps(1) })
+            try whole.run(RunServices(checkpoints: store), batches: TinyRun.batch)
+            for step in [1, 4] {
+                let trainer = try TinyRun.trainer(adapter: adapter)
+                try trainer.restore(Checkpoint(store.url(ofStep: step)))
+                try trainer.run(batches: TinyRun.batch)
+                #expect(TinyRun.bits(trainer) == TinyRun.bits(whole))
+            }
+            let loaded = try TinyRun.model()
+            try loaded.loadAdapter(from: folder.appendingPathComponent("last"))
+            let tokens = TinyRun.batch(0).microBatches[0]
+            #expect(loaded.hiddenStates(tokens).scalars == whole.model.hiddenStates(tokens).scalars)
+
+            let other = try TinyRun.trainer(adapter: AdapterConfiguration(rank: 2))
+            let before = TinyRun.bits(other)
+            #expect(throws: TrainingError.self) { try other.restore(Checkpoint(store.url(ofStep: 1))) }
+            #expect(TinyRun.bits(other) == before)
+        }
+    }
+
     @Test func `damage of any file is found and the checkpoint before is taken`() throws {
         try TinyRun.withFolder { folder in
             _ = try uninterrupted(in: folder)

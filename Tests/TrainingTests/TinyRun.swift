@@ -33,6 +33,7 @@ enum TinyRun {
 
     static func trainer(
         totalSteps: Int = 6, seed: UInt64 = 42, objective: NextToken = NextToken(),
+        adapter: AdapterConfiguration? = nil,
         configure: (inout TrainerConfiguration) -> Void = { _ in }
     ) throws -> Trainer<NextToken> {
         var configuration = TrainerConfiguration(
@@ -40,8 +41,10 @@ enum TinyRun {
                 baseRate: 0.01, curve: .cosine, warmUp: .steps(1), totalSteps: totalSteps),
             stepsPerEpoch: 3, seed: seed)
         configure(&configuration)
+        let model = try model()
+        if let adapter { try model.attachAdapter(adapter, seed: 3) }
         return Trainer(
-            model: try model(), objective: objective, settings: AdamW.Settings(betas: (0.9, 0.95), weightDecay: 0.1),
+            model: model, objective: objective, settings: AdamW.Settings(betas: (0.9, 0.95), weightDecay: 0.1),
             configuration: configuration)
     }
 

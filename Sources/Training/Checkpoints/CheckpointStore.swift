@@ -19,6 +19,8 @@ public final class CheckpointStore {
     public let fingerprint: JSON
     /// A folder whose tokenizer files are copied into checkpoints of whole models, so that they can be used alone.
     public let tokenizerFolder: URL?
+    /// The name of the base model in the configuration of a saved adapter.
+    public let baseModel: String?
     /// Never removed: the checkpoint that this run was resumed from.
     private var resumedFrom: Int?
     /// Steps of the best checkpoints, the best first.
@@ -31,15 +33,18 @@ public final class CheckpointStore {
     ///   - keepBest: how many of the best are kept besides.
     ///   - fingerprint: what the run is made from.
     ///   - tokenizerFolder: whose tokenizer files go into checkpoints of whole models.
+    ///   - baseModel: the name or folder of the base model, for the configuration of a saved adapter.
     /// - Throws: `FileError` when the folder cannot be made.
     public init(
-        _ folder: URL, keepLast: Int = 2, keepBest: Int = 1, fingerprint: JSON = .null, tokenizerFolder: URL? = nil
+        _ folder: URL, keepLast: Int = 2, keepBest: Int = 1, fingerprint: JSON = .null, tokenizerFolder: URL? = nil,
+        baseModel: String? = nil
     ) throws {
         self.folder = folder
         self.keepLast = max(1, keepLast)
         self.keepBest = max(0, keepBest)
         self.fingerprint = fingerprint
         self.tokenizerFolder = tokenizerFolder
+        self.baseModel = baseModel
         try DurableFiles.makeFolder(folder.path)
         for name in DurableFiles.names(in: folder.path) where name.hasPrefix(".tmp-") {
             try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
@@ -95,8 +100,7 @@ public final class CheckpointStore {
         try DurableFiles.makeFolder(staging.path)
         do {
             if model.adapter != nil {
-                let items = model.trainableParameters.map { SafetensorsWriter.Item($0.name, $0.parameter.value) }
-                try SafetensorsWriter.write(items, to: staging.appendingPathComponent("adapter_model.safetensors"))
+                try model.saveAdapter(to: staging, baseModel: baseModel)
             } else {
                 try model.save(to: staging, dtype: .float32, copyingTokenizerFrom: tokenizerFolder)
             }

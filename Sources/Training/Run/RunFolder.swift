@@ -22,7 +22,7 @@ public final class RunFolder: Sendable {
     /// What a run writes; anything else in the folder is left alone.
     private static let contents = [
         "events.jsonl", "checkpoints", "last", "best", "final", "eval", "recipe.yaml", "resolved.yaml",
-        "fingerprint.json",
+        "fingerprint.json", "gate.json", "report.md", "export",
     ]
 
     /// Makes or opens a run folder.
