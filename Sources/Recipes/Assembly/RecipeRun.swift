@@ -62,6 +62,7 @@ struct RecipeRun {
         if checkpoint == nil { try describe(in: folder, fingerprint) }
 
         let model = try ModelAssembly.model(loaded, text: text)
+        try (data.train + data.held).check(for: model)
         let batches = try makeBatches(model)
         let trainer = Trainer(
             model: model, objective: objective, settings: recipe.train.adamW,

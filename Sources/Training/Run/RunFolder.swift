@@ -80,6 +80,7 @@ public final class RunFolder: Sendable {
     /// - Throws: `FileError` when the disk refuses.
     public func write(_ text: String, to name: String) throws {
         let target = url.appendingPathComponent(name).path
+        try DurableFiles.makeFolder((target as NSString).deletingLastPathComponent)
         let temporary = "\(target).tmp-\(getpid())"
         try DurableFiles.create(temporary, Array(text.utf8))
         try DurableFiles.rename(temporary, to: target)
