@@ -22,16 +22,22 @@ dependencies:
 	  echo "installing$$missing"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing >/dev/null; fi
 
+# OPENBLAS_CORETYPE, where it is set, makes OpenBLAS leave instructions unused that this processor has.
+CLEAN_ENVIRONMENT := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
+
 quickstart: build
 	$(HONE) data tickets -o $(TICKETS)
-	$(HONE) tokenizer train $(TICKETS)/train.jsonl --recipe recipes/quickstart/sft.yaml --if-missing
-	$(HONE) train recipes/quickstart/sft.yaml --overwrite
+	$(HONE) tokenizer train $(TICKETS)/train.jsonl --vocabulary-size 2048 \
+	  --chat-template recipes/quickstart/chat_template.jinja -o $(TICKETS)/tokenizer
+	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/sft.yaml --overwrite
+	@echo; echo "ask it yourself:"
+	@echo '  echo "my parcel is late, please hurry" | $(HONE) generate --model runs/quickstart --chat --greedy'
 
 # Real data beside the project: a classifier from scratch, judged on its 3,080 test questions.
 banking77: build
 	$(HONE) tokenizer train ../shared/data/banking77/train.csv --token-per-value category --lowercase \
 	  --vocabulary-size 1024 --chat-template recipes/banking77/chat_template.jinja -o datasets/banking77/tokenizer
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(HONE) train recipes/banking77.yaml --overwrite
+	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/banking77.yaml --overwrite
 
 test: dependencies
 	$(SWIFT) test -c release -Xswiftc -warnings-as-errors
@@ -44,7 +50,7 @@ lint:
 
 bench: dependencies
 	$(SWIFT) build -c release --product hone-bench
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .build/release/hone-bench $(if $(PEERS),--peers $(PEERS))
+	$(CLEAN_ENVIRONMENT) .build/release/hone-bench $(if $(PEERS),--peers $(PEERS))
 
 clean:
 	rm -rf .build

@@ -17,8 +17,9 @@ struct TokenizerTrainCommand: ReportingCommand {
         commandName: "train",
         abstract: "Learn a byte-level BPE tokenizer from data files.",
         discussion: """
-            Every string of every row counts as text: the fields of a CSV file, the messages of a conversation. The \
-            folder that is written loads in Hugging Face's tokenizers and transformers.
+            Of rows in a format that Hone trains on, the messages, prompts, completions or texts are read; of others, \
+            such as a CSV file with columns of its own, every field. The folder that is written loads in Hugging Face's \
+            tokenizers and transformers.
             """)
 
     @Argument(help: "JSONL, JSON, CSV, TSV or text files.")
@@ -45,7 +46,10 @@ struct TokenizerTrainCommand: ReportingCommand {
         var texts: [String] = []
         var values: Set<String> = []
         for file in files {
-            var stream = try DataFile(path: file).rows()
+            let source = try DataFile(path: file)
+            // Rows that a model would be trained on give what it would read; of others every text counts.
+            let decoder = tokenPerValue == nil ? try? RecordDecoder(source: source) : nil
+            var stream = try source.rows()
             while let row = try stream.next() {
                 if let tokenPerValue {
                     guard let value = row.fields[tokenPerValue]?.string else {
@@ -55,7 +59,11 @@ struct TokenizerTrainCommand: ReportingCommand {
                     }
                     values.insert(value)
                 }
-                Self.collect(row.fields, except: tokenPerValue, into: &texts)
+                if let decoder {
+                    texts += try decoder.record(row).texts
+                } else {
+                    Self.collect(row.fields, except: tokenPerValue, into: &texts)
+                }
             }
         }
         var trainer = BPETrainer(vocabularySize: vocabularySize)
@@ -89,6 +97,17 @@ struct TokenizerTrainCommand: ReportingCommand {
                 collect(member, except: nil, into: &texts)
             }
         default: break
+        }
+    }
+}
+
+extension TrainingRecord {
+    /// What is said in it.
+    fileprivate var texts: [String] {
+        switch self {
+        case .conversation(let record): record.messages.compactMap { $0["content"]?.string }
+        case .completion(let record): [record.prompt, record.completion]
+        case .text(let record): [record.text]
         }
     }
 }
