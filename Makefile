@@ -40,7 +40,7 @@ banking77: build
 	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/banking77.yaml --overwrite
 
 test: dependencies
-	$(SWIFT) test -c release -Xswiftc -warnings-as-errors
+	$(SWIFT) test -c release
 
 format:
 	$(SWIFT) format -i -r Package.swift Sources Tests

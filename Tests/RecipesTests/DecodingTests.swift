@@ -2,6 +2,7 @@ import Foundation
 import Recipes
 import Testing
 import TextCore
+import Training
 
 @Suite struct DecodingTests {
     @Test func theSmallestRecipeHasEveryDefault() throws {
@@ -63,7 +64,7 @@ import TextCore
               weight_decay: 0.1
               gradient_checkpointing: false
             logging: {every_steps: 5, samples_every: 50}
-            checkpoint: {every_steps: 10, keep_last: 3, resume: run/checkpoints/step-5, full_state: false}
+            checkpoint: {every_steps: 10, keep_last: 3, resume: run/checkpoints/step-5}
             evaluation:
               per_epoch: 2
               at_start: false

@@ -90,12 +90,12 @@ import TextCore
                   gradient_checkpointing: auto
                 logging:
                   every_steps: 1
+                  metrics: pooled
                 checkpoint:
                   per_epoch: 1
                   keep_last: 2
                   keep_best: 1
                   resume: never
-                  full_state: true
                 evaluation:
                   per_epoch: 1
                   at_start: true

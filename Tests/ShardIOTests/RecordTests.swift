@@ -127,7 +127,7 @@ private func conversation(_ line: String) throws -> ConversationRecord {
         (
             "auto", "{\"question\":\"q\",\"answer\":\"a\"}",
             "x.jsonl:1: no format fits columns 'question', 'answer' (byte 0). Say what they are, such as `columns: {prompt: "
-                + "question, completion: answer}`, or set `format` to one of: messages, sharegpt, prompt_completion, alpaca, text."
+                + "question, completion: answer}`, or set `format` to one of: messages, sharegpt, prompt_completion, turns, alpaca, text."
         ),
         (
             "auto", "{\"text\":\"q\",\"prompt\":\"p\",\"completion\":\"a\"}",
@@ -142,7 +142,7 @@ private func conversation(_ line: String) throws -> ConversationRecord {
         (
             "mesages", "{\"text\":\"q\"}",
             "x.jsonl: there is no data format 'mesages'. Did you mean 'messages'? Formats: auto, messages, sharegpt, "
-                + "prompt_completion, alpaca, text."
+                + "prompt_completion, turns, alpaca, text."
         ),
         (
             "prompt_completion", "{\"prompt\":\"p\",\"completions\":\"a\"}",

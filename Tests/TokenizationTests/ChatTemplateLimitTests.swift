@@ -233,7 +233,7 @@ import Tokenization
         }
     }
 
-    /// Runs on a thread of the size of those of the cooperative pool (512 KiB) of which a quarter is taken.
+    /// Runs on a thread of the size of those of the cooperative pool (512 KiB).
     private func onSmallStack<Output: Sendable>(_ body: @escaping @Sendable () throws -> Output) throws -> Result<
         Output, any Error
     > {
@@ -243,7 +243,7 @@ import Tokenization
             box.result = Result { try body() }
             done.signal()
         }
-        thread.stackSize = 384 << 10
+        thread.stackSize = 512 << 10
         thread.start()
         done.wait()
         return try #require(box.result)
