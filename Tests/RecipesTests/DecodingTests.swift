@@ -2,6 +2,7 @@ import Foundation
 import Recipes
 import Testing
 import TextCore
+import Training
 
 @Suite struct DecodingTests {
     @Test func theSmallestRecipeHasEveryDefault() throws {
