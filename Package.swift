@@ -127,6 +127,12 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "LanguageModels", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization", "HoneCLI",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -9,7 +9,8 @@ public struct RunServices {
     public var emit: (RunEvent) throws -> Void
     /// Where checkpoints go; none are written without.
     public var checkpoints: CheckpointStore?
-    /// Measures the model as it is.
+    /// Measures the model as it is. Throws `CancellationError` when a stop was requested meanwhile; the run then stops
+    /// with a checkpoint, and measures again when it goes on.
     public var evaluate: ((TrainingState) throws -> [EvaluationReport])?
     /// Read between micro-batches.
     public var stop: StopSignal
@@ -95,7 +96,16 @@ private struct RunLoop<Goal: Objective> {
 
     mutating func run(batches: (Int) throws -> StepBatch<Goal.Batch>) throws -> RunEnding {
         try emitStart()
+        do {
+            return try steps(batches: batches)
+        } catch is CancellationError where services.stop.isRequested {
+            return try stopped()
+        }
+    }
+
+    private mutating func steps(batches: (Int) throws -> StepBatch<Goal.Batch>) throws -> RunEnding {
         if configuration.evaluatesAtStart, trainer.state.step == 0 { try evaluate() }
+        if trainer.state.owesEvaluation, let reason = try afterStep() { return .earlyStopped(reason) }
         while trainer.state.step < configuration.totalSteps {
             if services.stop.isRequested { return try stopped() }
             let clock = ContinuousClock()
@@ -153,7 +163,9 @@ private struct RunLoop<Goal: Objective> {
         guard let evaluate = services.evaluate else { return }
         let clock = ContinuousClock()
         let start = clock.now
+        trainer.state.owesEvaluation = true
         let reports = try evaluate(trainer.state)
+        trainer.state.owesEvaluation = false
         let seconds = (clock.now - start) / .seconds(1)
         for report in reports {
             var fields: OrderedDictionary<String, JSON> = ["step": .integer(trainer.state.step)]

@@ -26,6 +26,8 @@ public struct TrainingState: Sendable, Hashable {
     public var best: Best?
     /// Measurements since then.
     public var evaluationsSinceBest = 0
+    /// Whether a stop cut off the measurement after this step, so that it is still to be made.
+    public var owesEvaluation = false
 
     /// The best measurement of a run.
     public struct Best: Sendable, Hashable {
@@ -60,6 +62,7 @@ public struct TrainingState: Sendable, Hashable {
             ]
         }
         members["evaluations_since_best"] = .integer(evaluationsSinceBest)
+        if owesEvaluation { members["owes_evaluation"] = true }
         return .object(members)
     }
 
@@ -87,6 +90,7 @@ public struct TrainingState: Sendable, Hashable {
         self.seed = seed
         schedule = json["schedule"] ?? .null
         position = json["position"] ?? .null
+        owesEvaluation = json["owes_evaluation"]?.bool ?? false
         guard let best = json["best"] else { return }
         guard let metric = best["metric"]?.string, let value = best["value"]?.double, let step = best["step"]?.int
         else { throw TrainingError("`best` should have a metric, a value and a step") }

@@ -222,10 +222,11 @@ import TextCore
             to: folder.file("adapter_model.safetensors"))
         #expect(
             message { try model.loadAdapter(from: folder.url) } == """
-                \(folder.file("adapter_model.safetensors").path): tensor \(path).lora_A.weight is [3, 24], and the \
-                configuration asks for [2, 24]
+                \(folder.file("adapter_model.safetensors").path): the adapter does not fit this model; use the model \
+                that it was trained on:
+                tensor \(path).lora_A.weight is [3, 24], and this model asks for [2, 24]
                 tensor \(path).lora_B.weight [32, 2] is missing
-                tensor x [1] belongs to no layer that the configuration targets
+                tensor x [1] belongs to no layer of this model that the configuration targets
                 """)
     }
 

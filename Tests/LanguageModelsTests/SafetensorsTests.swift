@@ -28,7 +28,7 @@ import TextCore
     @Test(arguments: [
         (
             #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 4,
-            "tensor a: ends at byte 8 of 4 bytes of data; the file is truncated"
+            "tensor a: ends at byte 8 of 4 bytes of data; the file is truncated. Copy or download it again"
         ),
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 9, "1 bytes after tensor a belong to no tensor"),
         (
@@ -84,7 +84,7 @@ import TextCore
     @Test func aHeaderLongerThanTheFileOrTheLimitIsRefused() throws {
         #expect(
             try problem("{}", data: 0, length: 100)
-                == "its header claims 100 bytes and the file has 2 more; it is truncated")
+                == "its header claims 100 bytes and the file has 2 more; it is truncated. Copy or download it again")
         #expect(
             try problem("{}", data: 0, length: .max)
                 == "its header claims \(UInt64.max) bytes, and at most 16777216 are read; is it safetensors?")
@@ -92,7 +92,7 @@ import TextCore
         try Data([1, 2, 3]).write(to: folder.file("x"))
         #expect(
             message { _ = try SafetensorsFile(reading: folder.file("x")) }.hasSuffix(
-                "3 bytes are no safetensors file; it may be truncated"))
+                "3 bytes are no safetensors file; it is truncated. Copy or download it again"))
         #expect(message { _ = try SafetensorsFile(reading: folder.url) }.hasSuffix("is no regular file"))
         #expect(
             message { _ = try SafetensorsFile(reading: folder.file("none")) }.hasSuffix(

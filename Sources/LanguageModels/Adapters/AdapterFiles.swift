@@ -40,14 +40,19 @@ extension LanguageModel {
                     continue
                 }
                 if entry.shape != shape {
-                    problems.append("tensor \(found) is \(entry.shape), and the configuration asks for \(shape)")
+                    problems.append("tensor \(found) is \(entry.shape), and this model asks for \(shape)")
                 }
             }
         }
         for entry in file.entries where !known.contains(entry.name) {
-            problems.append("tensor \(entry.name) \(entry.shape) belongs to no layer that the configuration targets")
+            problems.append(
+                "tensor \(entry.name) \(entry.shape) belongs to no layer of this model that the configuration targets")
         }
-        guard problems.isEmpty else { throw ModelError(problems.joined(separator: "\n"), location: url.path) }
+        guard problems.isEmpty else {
+            throw ModelError(
+                "the adapter does not fit this model; use the model that it was trained on:\n"
+                    + problems.joined(separator: "\n"), location: url.path)
+        }
         try attach(configuration, location: folder.path) { target, weight, _ throws(ModelError) in
             let name = Self.name(of: weight, at: target.layer.path)
             return try file.tensor(named: places[name] ?? name, dtype: .float32)

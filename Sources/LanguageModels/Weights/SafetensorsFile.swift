@@ -47,7 +47,9 @@ public final class SafetensorsFile {
         let file = try readingFiles { () throws(TensorFileError) in try TensorFile(reading: url.path) }
         self.file = file
         func problem(_ text: String) -> ModelError { ModelError(text, location: url.path) }
-        guard file.size >= 8 else { throw problem("\(file.size) bytes are no safetensors file; it may be truncated") }
+        guard file.size >= 8 else {
+            throw problem("\(file.size) bytes are no safetensors file; it is truncated. Copy or download it again")
+        }
         let lengthBytes = try readingFiles { () throws(TensorFileError) in try file.bytes(at: 0, count: 8) }
         let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(Self.headerLimit) else {
@@ -56,7 +58,9 @@ public final class SafetensorsFile {
         }
         dataStart = 8 + Int(length)
         guard dataStart <= file.size else {
-            throw problem("its header claims \(length) bytes and the file has \(file.size - 8) more; it is truncated")
+            throw problem(
+                "its header claims \(length) bytes and the file has \(file.size - 8) more; it is truncated. Copy or "
+                    + "download it again")
         }
         let text = try readingFiles { () throws(TensorFileError) in try file.bytes(at: 8, count: Int(length)) }
         let header: JSON
@@ -125,7 +129,7 @@ public final class SafetensorsFile {
             guard entry.range.upperBound <= dataSize else {
                 throw ModelError(
                     "tensor \(entry.name): ends at byte \(entry.range.upperBound) of \(dataSize) bytes of data; "
-                        + "the file is truncated", location: location)
+                        + "the file is truncated. Copy or download it again", location: location)
             }
             guard entry.range.lowerBound == end else {
                 let what = entry.range.lowerBound < end ? "overlaps" : "leaves a gap after"

@@ -31,12 +31,17 @@ final class Judge {
             seed: UInt64(run.loaded.recipe.seed))
     }
 
-    /// One measurement. Stopped in the middle, it gives what was done.
+    /// One measurement.
+    ///
+    /// - Throws: `CancellationError` when a stop is requested before it is whole.
     func evaluate(_ state: TrainingState) throws -> [EvaluationReport] {
         var reports: [EvaluationReport] = []
         if let held {
             // Held-out rows are judged by plain cross-entropy, whatever the loss that trains.
-            reports.append(EvaluationReport(metrics: try SFTObjective().measure(held.all, model: model)))
+            let batches = held.all.lazy.prefix { [stop = run.stop] _ in !stop.isRequested }
+            let metrics = try SFTObjective().measure(batches, model: model)
+            if run.stop.isRequested { throw CancellationError() }
+            reports.append(EvaluationReport(metrics: metrics))
         }
         latest = []
         for suite in run.suites {
@@ -56,7 +61,12 @@ final class Judge {
             let suite = run.suites.first(where: { $0.items.contains { !$0.prompt.isEmpty } })
         else { return nil }
         let item = suite.items[step / steps % suite.items.count]
-        guard let answer = try runner.answers([item], judgement: suite.judgement).first else { return nil }
+        let answers: [SuiteRunner.Answer]
+        do { answers = try runner.answers([item], judgement: suite.judgement) } catch is CancellationError {
+            // The step that the sample belongs to is done, and must be kept although its sample was cut off.
+            return nil
+        }
+        guard let answer = answers.first else { return nil }
         return RunEvent(
             .sample,
             [

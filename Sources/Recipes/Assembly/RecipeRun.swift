@@ -16,6 +16,7 @@ struct RecipeRun {
     let suites: [Suite]
     let terminal: Terminal
     let stop: StopSignal
+    let policy: RunFolder.Policy
 
     /// What a run leaves to be said.
     struct Summary {
@@ -29,11 +30,17 @@ struct RecipeRun {
 
     /// Reads rows and suites; no weights yet.
     ///
+    /// - Parameter policy: what to do with a run that the folder already holds.
     /// - Throws: `RecipeError` with everything that is wrong with the rows, and errors of single rows.
-    init(_ loaded: LoadedRecipe, registry: Registry, terminal: Terminal, stop: StopSignal) throws {
+    init(
+        _ loaded: LoadedRecipe, policy: RunFolder.Policy, registry: Registry, terminal: Terminal, stop: StopSignal
+    ) throws {
         self.loaded = loaded
+        self.policy = policy
         self.terminal = terminal
         self.stop = stop
+        let target = loaded.recipe.outputFolder.url
+        try Self.usingFolder { try RunFolder.check(target, policy: policy) }
         text = try ModelText(loaded.recipe.model)
         data = try TrainingData(loaded.recipe, text: text, stop: { stop.isRequested })
         let problems = data.report.problems(loaded, context: text.contextLength)
@@ -47,27 +54,29 @@ struct RecipeRun {
     private var recipe: Recipe { loaded.recipe }
 
     /// Trains from the start or from a checkpoint.
-    ///
-    /// - Parameter policy: what to do with a run that the folder already holds.
-    func run(policy: RunFolder.Policy) throws -> Summary {
-        let folder = try RunFolder(recipe.outputFolder.url, policy: policy)
-        let log = try EventLog(folder.events)
-        let progress = Progress(.automatic(quiet: terminal.quiet || terminal.json))
+    func run() throws -> Summary {
         let start = ContinuousClock.now
         let fingerprint = try Fingerprint(loaded, text: text)
-        let checkpoints = try CheckpointStore(
-            folder.checkpoints, keepLast: recipe.checkpoint.keepLast, keepBest: recipe.checkpoint.keepBest,
-            fingerprint: fingerprint.json, tokenizerFolder: text.tokenizerFolder)
-        let checkpoint = try checkpointToResume(policy, checkpoints, fingerprint)
-        if checkpoint == nil { try describe(in: folder, fingerprint) }
-
         let model = try ModelAssembly.model(loaded, text: text)
         try (data.train + data.held).check(for: model)
         let batches = try makeBatches(model)
         let trainer = Trainer(
             model: model, objective: objective, settings: recipe.train.adamW,
             configuration: configuration(batches, hasHeldRows: !data.held.isEmpty))
-        if let checkpoint { try trainer.restore(checkpoint) }
+
+        // Whatever could fail before the first step has been done: the folder is touched by runs that begin only.
+        let folder = try Self.usingFolder { try RunFolder(recipe.outputFolder.url, policy: policy) }
+        let log = try EventLog(folder.events)
+        let progress = Progress(.automatic(quiet: terminal.quiet || terminal.json))
+        let checkpoints = try CheckpointStore(
+            folder.checkpoints, keepLast: recipe.checkpoint.keepLast, keepBest: recipe.checkpoint.keepBest,
+            fingerprint: fingerprint.json, tokenizerFolder: text.tokenizerFolder,
+            baseModel: recipe.model.path?.absolute)
+        if let checkpoint = try checkpointToResume(checkpoints, fingerprint, in: folder) {
+            try trainer.restore(checkpoint)
+        } else {
+            try describe(in: folder, fingerprint)
+        }
         banner(model, batches)
 
         let judge = try Judge(self, model: model, folder: folder)
@@ -146,8 +155,21 @@ struct RecipeRun {
         return configuration
     }
 
+    /// A folder that cannot be used is a matter of the recipe, or of the disk.
+    private static func usingFolder<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as TrainingError {
+            throw CommandFailure(message: "\(error)", status: .configuration)
+        } catch let error as FileError {
+            throw CommandFailure(
+                message: "\(error). A run needs a folder it can write to; name another in `output_dir`",
+                status: .inputOutput)
+        }
+    }
+
     private func checkpointToResume(
-        _ policy: RunFolder.Policy, _ store: CheckpointStore, _ fingerprint: Fingerprint
+        _ store: CheckpointStore, _ fingerprint: Fingerprint, in folder: RunFolder
     ) throws -> Checkpoint? {
         let checkpoint: Checkpoint?
         if case .from(let path) = recipe.checkpoint.resume {
@@ -160,7 +182,13 @@ struct RecipeRun {
             return nil
         }
         guard let checkpoint else { return nil }
-        let differences = checkpoint.differences(from: fingerprint.json)
+        let differences = checkpoint.differences(from: fingerprint.json).flatMap { difference in
+            // Hashes tell a reader nothing.
+            let name = String(difference.prefix { $0 != ":" })
+            if name == "hone" { return [difference] }
+            let changes = name == "recipe" ? recipeChanges(since: folder) : []
+            return changes.isEmpty ? ["\(name): its content is another"] : changes
+        }
         guard differences.isEmpty else {
             throw CommandFailure(
                 message: "\(checkpoint.folder.path) is of another run, so going on from it would mix the two: "
@@ -168,6 +196,15 @@ struct RecipeRun {
                     + ". Use that run's recipe and data, or start anew with --overwrite", status: .configuration)
         }
         return checkpoint
+    }
+
+    /// The values of the recipe that are no longer those the run in `folder` began with, by their keys.
+    private func recipeChanges(since folder: RunFolder) -> [String] {
+        guard let document = try? RecipeDocument.load(folder.url.appending(path: "resolved.yaml").path),
+            let old = try? LoadedRecipe(document, checksFiles: false)
+        else { return [] }
+        return Checkpoint.differences(
+            old.recipe.resolved(.fingerprint).json, recipe.resolved(.fingerprint).json)
     }
 
     /// What the run is made from, for people and for resuming.
@@ -181,7 +218,7 @@ struct RecipeRun {
     private func saveFinal(_ model: LanguageModel, to folder: URL) throws {
         try? FileManager.default.removeItem(at: folder)
         if model.adapter != nil {
-            try model.saveAdapter(to: folder)
+            try model.saveAdapter(to: folder, baseModel: recipe.model.path?.absolute)
             try LanguageModel.copyTokenizer(from: text.tokenizerFolder, to: folder)
         } else {
             try model.save(to: folder, copyingTokenizerFrom: text.tokenizerFolder)

@@ -41,8 +41,13 @@ enum SuiteData {
             let source = "\(raw.provenance.file):\(raw.provenance.line)"
             found.append((source, try encoder.prompt(record), try reference(settings, raw, record, source: source)))
         }
-        let verifier = try registry.make(
-            settings.verifier?.rawValue ?? "", options: settings.options(references: found.map(\.reference)))
+        let verifier: AnyVerifier
+        do {
+            verifier = try registry.make(
+                settings.verifier?.rawValue ?? "", options: settings.options(references: found.map(\.reference)))
+        } catch {
+            throw CommandFailure(message: "suite \(settings.name): \(error)", status: .configuration)
+        }
         return try found.map { item in
             do {
                 let expected = item.reference.string ?? item.reference.text()

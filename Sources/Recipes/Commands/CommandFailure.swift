@@ -13,9 +13,7 @@ extension CommandFailure {
         switch error {
         case let failure as CommandFailure: self = failure
         case let error as RecipeError:
-            let isMissing = error.problems.allSatisfy {
-                $0.what.contains("no such file") || $0.what.contains("no such folder")
-            }
+            let isMissing = error.problems.allSatisfy(\.isMissingFile)
             self.init(message: error.description, status: isMissing ? .missing : .configuration, json: error.json)
         case let error as DataError:
             self.init(message: error.description, status: error.kind == .missing ? .missing : .data)

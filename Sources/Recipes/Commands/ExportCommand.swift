@@ -50,7 +50,7 @@ struct ExportCommand: ReportingCommand {
                     message: "\(source): all weights were trained, so there is no adapter; use --format merged",
                     status: .usage)
             }
-            try choice.model.saveAdapter(to: target)
+            try choice.model.saveAdapter(to: target, baseModel: choice.weightsFolder.path)
         case .merged:
             if choice.model.adapter != nil {
                 let merge = try choice.model.mergeAdapter()

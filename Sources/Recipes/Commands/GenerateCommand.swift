@@ -66,7 +66,9 @@ struct GenerateCommand: ReportingCommand {
             }
             ids = [start]
         }
-        let completion = try write(after: ids, choice, on: terminal)
+        let stop = StopSignal()
+        let completion = try write(after: ids, choice, on: terminal, stop: stop)
+        if stop.isRequested { throw ExitCode(ExitStatus.interrupted.rawValue) }
         guard output.json else { return }
         terminal.print([
             "prompt_ids": .array(ids.map { .integer($0) }), "ids": .array(completion.ids.map { .integer($0) }),
@@ -76,8 +78,10 @@ struct GenerateCommand: ReportingCommand {
         ])
     }
 
-    /// Writes as it goes, so that a person need not wait.
-    private func write(after ids: [Int], _ choice: ModelChoice, on terminal: Terminal) throws -> Completion {
+    /// Writes as it goes, so that a person need not wait. An interruption ends the text, in a chat only the answer.
+    private func write(
+        after ids: [Int], _ choice: ModelChoice, on terminal: Terminal, stop: StopSignal = StopSignal()
+    ) throws -> Completion {
         var settings = GenerationSettings()
         settings.sampling.temperature = greedy ? 0 : temperature
         settings.sampling.topP = topP
@@ -89,7 +93,6 @@ struct GenerateCommand: ReportingCommand {
         settings.stopStrings = self.stop
         settings.decode = { choice.text.tokenizer.decode($0) }
         settings.seed = seed
-        let stop = StopSignal()
         let handlers = SignalHandlers(stop)
         defer { handlers.cancel() }
         let generator = try Generator(choice.model, settings)

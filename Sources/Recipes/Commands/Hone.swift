@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The commands of Hone.
 ///
@@ -12,6 +13,8 @@ import ArgumentParser
 public enum Hone {
     /// Runs the command that the program's arguments name, and ends the process.
     public static func run(_ registry: Registry = Registry()) async {
+        // A reader that goes away ends the output, not the command: a run must outlive `hone train … | head`.
+        signal(SIGPIPE, SIG_IGN)
         await Registry.$current.withValue(registry) { await HoneCommand.main() }
     }
 }

@@ -8,6 +8,8 @@ import TextCore
 struct ModelChoice {
     let model: LanguageModel
     let text: ModelText
+    /// Where the weights are from; of an adapter, its base model.
+    let weightsFolder: URL
 
     /// Loads a model and its adapter.
     ///
@@ -17,14 +19,22 @@ struct ModelChoice {
     ///   - base: the model that an adapter belongs to, where its configuration does not say so.
     /// - Throws: `ModelError` and errors of the tokenizer.
     init(_ path: String, adapter: String? = nil, base: String? = nil, dtype: DType = .float32) throws {
+        for (option, given) in [("model", path), ("adapter", adapter), ("base", base)] {
+            guard let given, !FileManager.default.fileExists(atPath: URL(fileURLWithPath: given).path) else { continue }
+            throw CommandFailure(
+                message: "\(given): no such folder; --\(option) takes one from the current folder, or from '/'",
+                status: .missing)
+        }
         let folder = Self.resolved(path)
         if Self.isAdapter(folder) {
             let baseFolder = try base.map { URL(fileURLWithPath: $0) } ?? Self.base(of: folder)
+            weightsFolder = baseFolder
             model = try ModelLoader.load(folder: baseFolder, dtype: dtype)
             try model.loadAdapter(from: folder)
             let hasTokenizer = FileManager.default.fileExists(atPath: folder.appending(path: "tokenizer.json").path)
             text = try ModelText(folder: baseFolder, tokenizerFolder: hasTokenizer ? folder : baseFolder)
         } else {
+            weightsFolder = folder
             model = try ModelLoader.load(folder: folder, dtype: dtype)
             text = try ModelText(folder: folder)
             if let adapter { try model.loadAdapter(from: Self.resolved(adapter)) }

@@ -36,8 +36,10 @@ struct TrainCommand: ReportingCommand {
         defer { signals.cancel() }
         let loaded = try options.load()
         let goesOn = resume || loaded.recipe.checkpoint.resume != .never
-        let run = try RecipeRun(loaded, registry: Registry.current, terminal: terminal, stop: stop)
-        let summary = try run.run(policy: goesOn ? .resume : overwrite ? .overwrite : .new)
+        let run = try RecipeRun(
+            loaded, policy: goesOn ? .resume : overwrite ? .overwrite : .new, registry: Registry.current,
+            terminal: terminal, stop: stop)
+        let summary = try run.run()
         report(summary, on: terminal)
         if case .stopped = summary.ending {
             terminal.note("stopped; go on with: hone train \(options.recipe) --resume")
@@ -73,7 +75,7 @@ final class SignalHandlers {
             source.setEventHandler {
                 if stop.isRequested { _exit(ExitStatus.interrupted.rawValue) }
                 stop.requestStop(signal: number)
-                FileHandle.standardError.write(Data("\nstopping after this step; once more to stop at once\n".utf8))
+                Progress.standardError("\nstopping after this step; once more to stop at once\n")
             }
             source.resume()
             sources.append(source)

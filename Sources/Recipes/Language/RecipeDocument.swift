@@ -147,9 +147,11 @@ public struct RecipeDocument: Sendable {
                 : isRegular
                     ? "'\(file.absolute)' cannot be read or has \(size) bytes, more than \(YAMLReader.byteLimit)"
                     : "'\(file.absolute)' is no file"
-            throw RecipeError(
-                place, what, why: "Nothing says what to train",
-                fix: near.map { "Did you mean '\($0)'?" } ?? "Name a YAML file that exists")
+            throw RecipeError([
+                RecipeProblem(
+                    place, what, why: "Nothing says what to train",
+                    fix: near.map { "Did you mean '\($0)'?" } ?? "Name a YAML file that exists", isMissingFile: !exists)
+            ])
         }
         return Array(data)
     }

@@ -10,9 +10,14 @@ public struct RecipeProblem: Error, Sendable, Hashable, CustomStringConvertible 
     public let why: String
     /// What to write instead.
     public let fix: String
+    /// Whether a file or folder that the recipe names does not exist, and nothing else is wrong.
+    package let isMissingFile: Bool
 
     /// - Parameters: the three parts are clauses without a full stop.
-    package init(_ position: RecipePosition, _ what: String, why: String, fix: String) {
+    package init(
+        _ position: RecipePosition, _ what: String, why: String, fix: String, isMissingFile: Bool = false
+    ) {
+        self.isMissingFile = isMissingFile
         self.position = position
         self.what = what
         self.why = why

@@ -49,7 +49,11 @@ package final class RecipeDecoder {
     }
 
     func report(_ place: RecipePosition, _ what: String, why: String, fix: String) {
-        if problems.count < 1000 { problems.append(RecipeProblem(place, what, why: why, fix: fix)) }
+        report(RecipeProblem(place, what, why: why, fix: fix))
+    }
+
+    private func report(_ problem: RecipeProblem) {
+        if problems.count < 1000 { problems.append(problem) }
     }
 
     /// - Parameters:
@@ -143,8 +147,9 @@ package final class RecipeDecoder {
             ? "\(key): \(shown) is a \(isFolder.boolValue ? "folder" : "file"), not a \(noun)"
             : "\(key): there is no \(noun) \(shown)"
         report(
-            node, what, why: "The run would stop as soon as it needs it",
-            fix: exists ? "Write the path of a \(noun)" : advice(path, node))
+            RecipeProblem(
+                node.position, what, why: "The run would stop as soon as it needs it",
+                fix: exists ? "Write the path of a \(noun)" : advice(path, node), isMissingFile: !exists))
     }
 
     private func advice(_ path: RecipePath, _ node: RecipeNode) -> String {

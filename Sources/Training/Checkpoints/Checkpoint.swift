@@ -51,10 +51,11 @@ public struct Checkpoint: Sendable {
     /// What differs between the run that wrote this checkpoint and another, one line a difference: the path of the
     /// member, then both values.
     public func differences(from other: JSON) -> [String] {
-        Self.differences(fingerprint, other, path: "")
+        Self.differences(fingerprint, other)
     }
 
-    private static func differences(_ old: JSON, _ new: JSON, path: String) -> [String] {
+    /// What differs between two values, one line a difference: the path of the member, then both values.
+    package static func differences(_ old: JSON, _ new: JSON, path: String = "") -> [String] {
         if old == new { return [] }
         guard case .object(let first) = old, case .object(let second) = new else {
             return ["\(path.isEmpty ? "fingerprint" : path): was \(old.text()), is \(new.text())"]

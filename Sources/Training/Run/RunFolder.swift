@@ -36,12 +36,7 @@ public final class RunFolder: Sendable {
         self.url = url
         let path = url.path
         try DurableFiles.makeFolder(path)
-        let holdsRun = Self.holdsRun(url)
-        if policy == .new, holdsRun {
-            throw TrainingError(
-                "\(path) already holds a run, and training into it would mix the two. Continue that run with --resume, "
-                    + "choose another `name` or `output_dir`, or replace it with --overwrite")
-        }
+        try Self.check(url, policy: policy)
         lock = open(path + "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard lock >= 0 else { throw FileError(doing: "open", path + "/.lock") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
@@ -59,6 +54,16 @@ public final class RunFolder: Sendable {
     }
 
     deinit { close(lock) }
+
+    /// Refuses a folder that holds a run, unless the policy says what becomes of that run. Nothing is written.
+    ///
+    /// - Throws: `TrainingError` with what can be done.
+    public static func check(_ url: URL, policy: Policy) throws(TrainingError) {
+        guard policy == .new, holdsRun(url) else { return }
+        throw TrainingError(
+            "\(url.path) already holds a run, and training into it would mix the two. Continue that run with --resume, "
+                + "choose another `name` or `output_dir`, or replace it with --overwrite")
+    }
 
     /// Whether a run has left events or checkpoints in a folder.
     public static func holdsRun(_ url: URL) -> Bool {
