@@ -1,12 +1,14 @@
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
 #include "ckernels.h"
 
 // A persistent pool. The caller works too; workers spin for a moment before they sleep, because an operation of a
-// small model is over in less time than a wake-up takes.
+// small model is over in less time than a wake-up takes. The caller never waits for a worker that has not begun: on a
+// busy machine a worker may not get a processor before the caller has done everything alone.
 
 #define MOST_THREADS 64
 #define SPINS 2000
@@ -15,16 +17,21 @@ static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;  // held by the o
 static pthread_mutex_t sleep_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_ready = PTHREAD_COND_INITIALIZER;
 static _Atomic int threads_wanted = 0;
+static _Atomic int workers_asleep = 0;
 static int workers_started = 0;
-static uint64_t first_generation[MOST_THREADS];  // the last job before a worker was started, which it must not join
+
+// The job's number above, whether workers may still join it, and how many are at it. A worker reads the job only
+// after it has joined, and the caller writes the next one only when nobody is left, so no worker is late into a job.
+static _Atomic uint64_t job_state = 0;
+#define AT_WORK 0xffffu
+#define OPEN 0x10000u
+#define ONE_JOB 0x20000u
 
 static void (*job_body)(void *, int64_t);
 static void *job_context;
 static int64_t job_count;
-static int job_workers;
+static _Atomic int job_workers;
 static _Atomic int64_t job_next;
-static _Atomic uint64_t job_generation = 0;
-static _Atomic int workers_running = 0;
 static _Thread_local int inside = 0;
 
 static inline void pause_briefly(void) {
@@ -41,26 +48,38 @@ static void run_job(void) {
         job_body(job_context, index);
 }
 
+// Whether the state is of an open job that this worker has not been at yet.
+static inline int is_new(uint64_t state, uint64_t seen, int number) {
+    return (state & OPEN) && state / ONE_JOB != seen &&
+           number < atomic_load_explicit(&job_workers, memory_order_relaxed);
+}
+
+static uint64_t wait_for_job(uint64_t seen, int number) {
+    uint64_t state;
+    for (int spin = 0; spin < SPINS; spin++) {
+        state = atomic_load(&job_state);
+        if (is_new(state, seen, number)) return state;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&sleep_mutex);
+    // Either the caller sees the sleeper, or the sleeper sees the job.
+    atomic_fetch_add(&workers_asleep, 1);
+    while (state = atomic_load(&job_state), !is_new(state, seen, number)) pthread_cond_wait(&work_ready, &sleep_mutex);
+    atomic_fetch_sub(&workers_asleep, 1);
+    pthread_mutex_unlock(&sleep_mutex);
+    return state;
+}
+
 static void *worker(void *argument) {
     const int number = (int)(intptr_t)argument;
-    uint64_t seen = first_generation[number];
+    uint64_t seen = 0;
     inside = 1;
     for (;;) {
-        uint64_t generation = seen;
-        for (int spin = 0; spin < SPINS; spin++) {
-            generation = atomic_load_explicit(&job_generation, memory_order_acquire);
-            if (generation != seen) break;
-            pause_briefly();
-        }
-        if (generation == seen) {
-            pthread_mutex_lock(&sleep_mutex);
-            while ((generation = atomic_load_explicit(&job_generation, memory_order_acquire)) == seen)
-                pthread_cond_wait(&work_ready, &sleep_mutex);
-            pthread_mutex_unlock(&sleep_mutex);
-        }
-        seen = generation;
-        if (number < job_workers) run_job();
-        atomic_fetch_sub_explicit(&workers_running, 1, memory_order_release);
+        uint64_t state = wait_for_job(seen, number);
+        if (!atomic_compare_exchange_strong(&job_state, &state, state + 1)) continue;
+        seen = state / ONE_JOB;
+        run_job();
+        atomic_fetch_sub(&job_state, 1);
     }
     return NULL;
 }
@@ -85,7 +104,6 @@ void hone_parallel(int64_t count, void (*body)(void *, int64_t), void *context) 
     while (workers_started < threads - 1) {
         pthread_t thread;
         pthread_attr_t attributes;
-        first_generation[workers_started] = atomic_load(&job_generation);
         pthread_attr_init(&attributes);
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         if (pthread_create(&thread, &attributes, worker, (void *)(intptr_t)workers_started) != 0) break;
@@ -96,18 +114,19 @@ void hone_parallel(int64_t count, void (*body)(void *, int64_t), void *context) 
     job_body = body;
     job_context = context;
     job_count = count;
-    job_workers = threads - 1;
+    atomic_store_explicit(&job_workers, threads - 1, memory_order_relaxed);
     atomic_store_explicit(&job_next, 0, memory_order_relaxed);
-    // Every worker acknowledges every generation, so that none can wake late into a later job.
-    atomic_store_explicit(&workers_running, workers_started, memory_order_relaxed);
-    pthread_mutex_lock(&sleep_mutex);
-    atomic_fetch_add_explicit(&job_generation, 1, memory_order_release);
-    pthread_cond_broadcast(&work_ready);
-    pthread_mutex_unlock(&sleep_mutex);
+    atomic_store(&job_state, (atomic_load(&job_state) / ONE_JOB + 1) * ONE_JOB + OPEN);
+    if (atomic_load(&workers_asleep) > 0) {
+        pthread_mutex_lock(&sleep_mutex);
+        pthread_cond_broadcast(&work_ready);
+        pthread_mutex_unlock(&sleep_mutex);
+    }
     run_job();
-    for (int spin = 0; atomic_load_explicit(&workers_running, memory_order_acquire) > 0; spin++) {
-        if (spin < SPINS * 4) pause_briefly();
-        else usleep(20);
+    atomic_fetch_and(&job_state, ~(uint64_t)OPEN);
+    for (int spin = 0; atomic_load(&job_state) & AT_WORK; spin++) {
+        if (spin < SPINS) pause_briefly();
+        else sched_yield();
     }
     inside = 0;
     pthread_mutex_unlock(&pool_mutex);
