@@ -10,6 +10,7 @@ let package = Package(
     name: "Hone",
     products: [
         .executable(name: "hone", targets: ["HoneCLI"]),
+        .executable(name: "hone-bench", targets: ["HoneBenchmarks"]),
         .library(name: "TextCore", targets: ["TextCore"]),
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "Tokenization", targets: ["Tokenization"]),
@@ -77,6 +78,12 @@ let package = Package(
             ]),
         .executableTarget(name: "HoneCLI", dependencies: ["Recipes"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .executableTarget(
+            name: "HoneBenchmarks",
+            dependencies: [
+                "LanguageModels", "SFT", "TensorCore", "TextCore", "Training",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Tests/Benchmarks"),
         .testTarget(
             name: "TextCoreTests",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),

@@ -39,8 +39,8 @@ struct TrainingData {
             }
         }
         if recipe.method == .pretrain, recipe.sequence.packing {
-            train = Self.wrapped(train, maxLength: recipe.sequence.maxLength)
-            held = Self.wrapped(held, maxLength: recipe.sequence.maxLength)
+            train = train.wrapped(maxLength: recipe.sequence.maxLength)
+            held = held.wrapped(maxLength: recipe.sequence.maxLength)
         }
     }
 
@@ -72,16 +72,6 @@ struct TrainingData {
         }
         // A row on which nothing is trained would cost time and teach nothing; it has been counted.
         return parts.filter { $0.trainedCount > 0 }
-    }
-
-    /// Documents end to end, cut every `maxLength` tokens.
-    private static func wrapped(_ examples: [TrainingExample], maxLength: Int) -> [TrainingExample] {
-        Packing.wrapped(lengths: examples.map(\.ids.count), maxLength: maxLength).map { pieces in
-            TrainingExample(
-                ids: pieces.flatMap { examples[$0.row].ids[$0.range] },
-                trained: pieces.flatMap { examples[$0.row].trained[$0.range] },
-                source: pieces.first.map { examples[$0.row].source } ?? "")
-        }
     }
 }
 
