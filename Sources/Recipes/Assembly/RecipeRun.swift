@@ -49,9 +49,24 @@ struct RecipeRun {
         suites = try loaded.recipe.evaluation.suites.map {
             try SuiteData.suite($0, text: known, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
         }
+        try checkWatchedMetric()
     }
 
     private var recipe: Recipe { loaded.recipe }
+
+    /// Refuses to watch a metric that nothing will measure.
+    private func checkWatchedMetric() throws {
+        guard let metric = recipe.evaluation.earlyStopping?.metric else { return }
+        let known = (data.held.isEmpty ? [] : ["eval.loss"]) + suites.map { "suites.\($0.name).\($0.leadingMetric)" }
+        let prefixes = (data.held.isEmpty ? [] : ["eval."]) + suites.map { "suites.\($0.name)." }
+        guard !prefixes.contains(where: { metric.hasPrefix($0) }) else { return }
+        throw loaded.problem(
+            at: "evaluation.early_stopping.metric", "nothing measures '\(metric)'",
+            why: "The run would never stop early, and no checkpoint would be the best",
+            fix: nearestName(to: metric, among: known).map { "Write `\($0)`" }
+                ?? (known.isEmpty
+                    ? "Add a suite, or rows to hold out" : "Write one of \(known.joined(separator: ", "))"))
+    }
 
     /// Trains from the start or from a checkpoint.
     func run() throws -> Summary {
@@ -147,7 +162,10 @@ struct RecipeRun {
         configuration.checkpoints = recipe.checkpoint.cadence
         configuration.evaluations = recipe.evaluation.cadence
         configuration.evaluatesAtStart = recipe.evaluation.atStart
-        if hasHeldRows {
+        if let stopping = recipe.evaluation.earlyStopping {
+            configuration.watched = WatchedMetric(
+                stopping.metric, patience: stopping.patience, minDelta: stopping.minDelta)
+        } else if hasHeldRows {
             configuration.watched = WatchedMetric("eval.loss")
         } else if let suite = suites.first {
             configuration.watched = WatchedMetric("suites.\(suite.name).\(suite.leadingMetric)")

@@ -8,11 +8,35 @@ public struct EvaluationSettings: Sendable, Hashable {
     /// Whether the model is judged before the first step, as the baseline.
     public var atStart = true
     public var suites: [SuiteSettings] = []
+    /// When a run ends because it no longer improves; `nil` for never.
+    public var earlyStopping: EarlyStoppingSettings?
 
     public init() {}
 
     /// When held-out rows and suites are judged; always at the end too.
     public var cadence: Cadence { everySteps.map { .everySteps($0) } ?? .perEpoch(perEpoch ?? 1) }
+}
+
+/// When a run ends because it no longer improves.
+public struct EarlyStoppingSettings: Sendable, Hashable {
+    /// What is watched: `eval.loss` or `suites.NAME.METRIC`. It also decides which checkpoint is the best.
+    public var metric = "eval.loss"
+    /// Measurements without a better one after which the run ends.
+    public var patience = 3
+    /// How much better than the best counts as better.
+    public var minDelta = 0.0
+
+    public init() {}
+}
+
+extension EarlyStoppingSettings: RecipeSection {
+    package static let table = SectionTable<EarlyStoppingSettings>(
+        "When a run ends because it no longer improves.",
+        fields: [
+            Field("metric", \.metric, "What is watched: `eval.loss`, or `suites.NAME.accuracy` of a suite."),
+            Field("patience", \.patience, "Evaluations without a better one that end the run.", in: .atLeast(1)),
+            Field("min_delta", \.minDelta, "How much better than the best counts as better.", in: .notNegative),
+        ])
 }
 
 /// One set of questions: generated answers that a verifier scores, or a loss.
@@ -69,7 +93,6 @@ public struct GenerateSettings: Sendable, Hashable {
 extension EvaluationSettings: RecipeSection {
     package static let table = SectionTable<EvaluationSettings>(
         "What the model is judged by, and when.", exclusive: [["every_steps", "per_epoch"]],
-        planned: [PlannedField("early_stopping", instead: "Remove it; checkpoint.keep_best keeps the best model")],
         fields: [
             Field("every_steps", \.everySteps, "Optimiser steps between two evaluations.", in: .atLeast(1)),
             Field(
@@ -77,6 +100,7 @@ extension EvaluationSettings: RecipeSection {
                 derivation: "1, without every_steps"),
             Field("at_start", \.atStart, "Whether the model is judged before the first step."),
             Field("suites", \.suites, "Sets of questions."),
+            Field("early_stopping", \.earlyStopping, "When a run ends because it no longer improves; never if absent."),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
