@@ -28,14 +28,14 @@ struct TrainingData {
             try rows.forEach { row, record in
                 if stop() { throw CancellationError() }
                 let isHeld = try rule.fraction > 0 && rule.holdsOut(row)
-                let examples = try add(try encoder.encode(record), sequence: recipe.sequence, text: text)
+                let examples = try add(try encoder.encode(record), recipe, text: text)
                 if isHeld { held += examples } else { train += examples }
             }
         }
         for source in recipe.data.eval {
             try SourceRows(source, report: &report).forEach { _, record in
                 if stop() { throw CancellationError() }
-                held += try add(try encoder.encode(record), sequence: recipe.sequence, text: text)
+                held += try add(try encoder.encode(record), recipe, text: text)
             }
         }
         if recipe.method == .pretrain, recipe.sequence.packing {
@@ -45,9 +45,8 @@ struct TrainingData {
     }
 
     /// Counts a row and applies the rule for long ones.
-    private mutating func add(_ row: EncodedRow, sequence: SequenceSettings, text: ModelText) throws
-        -> [TrainingExample]
-    {
+    private mutating func add(_ row: EncodedRow, _ recipe: Recipe, text: ModelText) throws -> [TrainingExample] {
+        let sequence = recipe.sequence
         report.add(row, maxLength: sequence.maxLength)
         if let size = text.vocabularySize, let bad = row.example.ids.first(where: { Int($0) >= size }) {
             throw EncodingError(
@@ -58,7 +57,9 @@ struct TrainingData {
         let example = row.example
         let limit = sequence.maxLength
         let parts: [TrainingExample]
-        if example.ids.count <= limit {
+        // Packed pretraining lays documents end to end before it cuts, so that no sequence is cut short here.
+        let isCutLater = recipe.method == .pretrain && sequence.packing && sequence.onOverflow == .split
+        if example.ids.count <= limit || isCutLater {
             parts = [example]
         } else {
             switch sequence.onOverflow {
