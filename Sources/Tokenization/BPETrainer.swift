@@ -281,7 +281,7 @@ public struct TrainedTokenizer: Sendable {
             "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false,
         ]
         return [
-            "version": "1.0", "truncation": nil, "padding": nil,
+            "version": "1.0", "truncation": .null, "padding": .null,
             "added_tokens": .array(
                 specialTokens.enumerated().map { id, token in
                     [
@@ -289,7 +289,7 @@ public struct TrainedTokenizer: Sendable {
                         "rstrip": false, "normalized": false, "special": .bool(!trainer.addedTokens.contains(token)),
                     ]
                 }),
-            "normalizer": trainer.lowercases ? ["type": "Lowercase"] : nil,
+            "normalizer": trainer.lowercases ? ["type": "Lowercase"] : .null,
             "pre_tokenizer": [
                 "type": "Sequence",
                 "pretokenizers": [
@@ -302,8 +302,8 @@ public struct TrainedTokenizer: Sendable {
             "post_processor": trainer.addsBeginningOfSequence ? template : byteLevel,
             "decoder": byteLevel,
             "model": [
-                "type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
-                "end_of_word_suffix": nil, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+                "type": "BPE", "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
+                "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
                 "vocab": .object(vocabulary), "merges": .array(merges.map { [piece($0.left), piece($0.right)] }),
             ],
         ]
@@ -311,7 +311,9 @@ public struct TrainedTokenizer: Sendable {
 
     /// The start token before the text.
     private var template: JSON {
-        guard let token = trainer.beginningOfSequence, let id = specialTokens.firstIndex(of: token) else { return nil }
+        guard let token = trainer.beginningOfSequence, let id = specialTokens.firstIndex(of: token) else {
+            return .null
+        }
         func special(_ type: Int) -> JSON { ["SpecialToken": ["id": .string(token), "type_id": .integer(type)]] }
         func text(_ name: String, _ type: Int) -> JSON {
             ["Sequence": ["id": .string(name), "type_id": .integer(type)]]

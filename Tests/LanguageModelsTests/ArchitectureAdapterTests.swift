@@ -201,7 +201,7 @@ import TextCore
             #expect(model.adapter == nil)
         }
         var members = original
-        let off: [(String, JSON)] = [("alora_invocation_tokens", nil), ("loftq_config", [:]), ("use_bdlora", false)]
+        let off: [(String, JSON)] = [("alora_invocation_tokens", .null), ("loftq_config", [:]), ("use_bdlora", false)]
         for (key, value) in off {
             members[key] = value
         }

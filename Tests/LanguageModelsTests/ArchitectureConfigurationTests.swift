@@ -30,7 +30,7 @@ import TextCore
         #expect(try ModelRegistry.configuration(from: old) == ModelRegistry.configuration(from: new))
         let linear = try ModelRegistry.configuration(
             from: sample("llama", ["rope_scaling": ["type": "linear", "factor": 4]]))
-        let plain = try ModelRegistry.configuration(from: sample("llama", ["rope_scaling": nil]))
+        let plain = try ModelRegistry.configuration(from: sample("llama", ["rope_scaling": .null]))
         let quarter = try #require(plain.layers[0].rotary).inverseFrequencies.map { $0 / 4 }
         #expect(linear.layers[0].rotary?.inverseFrequencies == quarter)
     }

@@ -196,7 +196,7 @@ import Tokenization
             "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{{ m.content[0].text }}{% endif %};{% endfor %}"
         #expect(try continued(parts, [["type": "text", "text": "So"]]) == "Q;So")
         #expect(throws: TemplateError.self) { try continued("nothing", "x") }
-        #expect(throws: TemplateError.self) { try continued(Self.chatML, nil) }
+        #expect(throws: TemplateError.self) { try continued(Self.chatML, .null) }
         #expect(throws: TemplateError.self) {
             try ChatTemplate(source: Self.chatML).render(
                 messages: [["role": "user", "content": "Q"]], addGenerationPrompt: true, continueFinalMessage: true)

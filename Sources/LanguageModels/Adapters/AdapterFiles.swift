@@ -127,11 +127,11 @@ extension AdapterConfiguration {
             }
         }
         return [
-            "peft_type": "LORA", "task_type": "CAUSAL_LM", "inference_mode": true, "revision": nil,
+            "peft_type": "LORA", "task_type": "CAUSAL_LM", "inference_mode": true, "revision": .null,
             "base_model_name_or_path": baseModel.map { .string($0) } ?? .null, "r": .integer(rank),
             "lora_alpha": number(alpha), "lora_dropout": .number(dropout), "target_modules": names(targets),
             "exclude_modules": excluded.map(names) ?? .null, "bias": "none", "fan_in_fan_out": false,
-            "init_lora_weights": true, "modules_to_save": nil, "layers_pattern": nil,
+            "init_lora_weights": true, "modules_to_save": .null, "layers_pattern": .null,
             "layers_to_transform": layers.map { .array($0.map { .integer($0) }) } ?? .null,
             "rank_pattern": .object(rankPattern.mapValues { .integer($0) }),
             "alpha_pattern": .object(alphaPattern.mapValues(number)), "use_rslora": .bool(usesRankStabilization),
