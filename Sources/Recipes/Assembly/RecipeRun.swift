@@ -43,7 +43,7 @@ struct RecipeRun {
         try Self.usingFolder { try RunFolder.check(target, policy: policy) }
         text = try ModelText(loaded.recipe.model)
         data = try TrainingData(loaded.recipe, text: text, stop: { stop.isRequested })
-        let problems = data.report.problems(loaded, context: text.contextLength)
+        let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
         let known = text
         suites = try loaded.recipe.evaluation.suites.map {

@@ -44,6 +44,24 @@ struct TrainingData {
         }
     }
 
+    /// Everything that stops a run: what the rows show, and a split that leaves one side empty.
+    func problems(_ loaded: LoadedRecipe, context: Int?) -> [RecipeProblem] {
+        let found = report.problems(loaded, context: context)
+        let data = loaded.recipe.data
+        guard found.isEmpty, data.eval.isEmpty, data.valFraction > 0, train.isEmpty || held.isEmpty else {
+            return found
+        }
+        let side = train.isEmpty ? "leaves no row to train on" : "holds out no row"
+        let unit = data.groupBy.map { "groups by '\($0)'" } ?? "rows"
+        return [
+            RecipeProblem(
+                loaded.position(of: "data.val_fraction"),
+                "data.val_fraction \(data.valFraction) \(side) of \(grouped(report.rows))",
+                why: "The \(unit) are split by a hash, and there are too few of them for this share",
+                fix: "Write another share, or name held-out rows in data.eval")
+        ]
+    }
+
     /// Counts a row and applies the rule for long ones.
     private mutating func add(_ row: EncodedRow, _ recipe: Recipe, text: ModelText) throws -> [TrainingExample] {
         let sequence = recipe.sequence

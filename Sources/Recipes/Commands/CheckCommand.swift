@@ -26,7 +26,7 @@ struct CheckCommand: ReportingCommand {
             return terminal.print("\(options.recipe): no problem found in the recipe")
         }
         let data = try TrainingData(loaded.recipe, text: text)
-        let problems = data.report.problems(loaded, context: text.contextLength)
+        let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
         let suites = try loaded.recipe.evaluation.suites.map {
             try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: Registry.current.verifiers)
