@@ -3,9 +3,9 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
+//   0  CKernels, COpenBLAS, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
 //   2  LanguageModels                     3  Training
-//   4  SFT, Evaluation                    5  Recipes                     6  HoneCLI (the executable `hone`)
+//   4  SFT, DPO, Evaluation                    5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
     name: "Hone",
     products: [
@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Training", targets: ["Training"]),
         .library(name: "SFT", targets: ["SFT"]),
+        .library(name: "DPO", targets: ["DPO"]),
         .library(name: "Evaluation", targets: ["Evaluation"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
@@ -31,6 +32,7 @@ let package = Package(
     targets: [
         .target(name: "CKernels"),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(
@@ -38,7 +40,7 @@ let package = Package(
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "ShardIO",
-            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+            dependencies: ["CZstd", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "Verifiers",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
@@ -53,11 +55,17 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "LanguageModels", "TensorCore", "TextCore",
+                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
             name: "SFT",
+            dependencies: [
+                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "DPO",
             dependencies: [
                 "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
@@ -71,8 +79,9 @@ let package = Package(
         .target(
             name: "Recipes",
             dependencies: [
-                "Datasets", "Evaluation", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization",
-                "Training", "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "DPO", "Datasets", "Evaluation", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore",
+                "Tokenization", "Training", "Verifiers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
@@ -81,8 +90,8 @@ let package = Package(
         .executableTarget(
             name: "HoneBenchmarks",
             dependencies: [
-                "LanguageModels", "SFT", "TensorCore", "TextCore", "Training",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CZstd", "DPO", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization",
+                "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Tests/Benchmarks"),
         .testTarget(
             name: "TextCoreTests",
@@ -97,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "ShardIOTests",
             dependencies: [
-                "ShardIO", "TestSupport", "TextCore",
+                "CZstd", "ShardIO", "TestSupport", "TextCore",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
@@ -118,7 +127,7 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "LanguageModels", "TensorCore", "TestSupport", "TextCore", "Training",
+                "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
@@ -130,15 +139,15 @@ let package = Package(
         .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "Recipes", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                "DPO", "Recipes", "ShardIO", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore",
+                "Tokenization", "Training", .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "LanguageModels", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization", "HoneCLI",
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                "LanguageModels", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization",
+                "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -71,11 +71,103 @@ public struct TextRecord: Sendable, Hashable {
     }
 }
 
+/// A prompt or an answer to it, as the row has it.
+public enum RecordText: Sendable, Hashable {
+    /// Plain text.
+    case text(String)
+    /// Messages: objects with at least `role`, keys in the file's order, as a chat template takes them.
+    case messages([JSON])
+
+    /// Whether it holds no message, or no character.
+    public var isEmpty: Bool {
+        switch self {
+        case .text(let text): text.isEmpty
+        case .messages(let messages): messages.isEmpty
+        }
+    }
+}
+
+/// A prompt with two answers, of which one is preferred. All three are text, or all three are messages.
+public struct PreferenceRecord: Sendable, Hashable {
+    public var prompt: RecordText
+    /// The preferred answer.
+    public var chosen: RecordText
+    /// The other answer.
+    public var rejected: RecordText
+    /// By how much the one is preferred, where the row says so.
+    public var margin: Double?
+    /// The tools on offer; `nil` when there are none.
+    public var tools: [JSON]?
+    /// Further variables for the chat template, as an object.
+    public var chatTemplateArguments: JSON
+    public var info: RecordInfo
+
+    public init(
+        prompt: RecordText, chosen: RecordText, rejected: RecordText, margin: Double? = nil, tools: [JSON]? = nil,
+        chatTemplateArguments: JSON = [:], info: RecordInfo
+    ) {
+        self.prompt = prompt
+        self.chosen = chosen
+        self.rejected = rejected
+        self.margin = margin
+        self.tools = tools
+        self.chatTemplateArguments = chatTemplateArguments
+        self.info = info
+    }
+}
+
+/// A prompt with one answer, and whether that answer is wanted. Both are text, or both are messages.
+public struct UnpairedRecord: Sendable, Hashable {
+    public var prompt: RecordText
+    public var completion: RecordText
+    /// Whether the answer is a good one: the row's `label`.
+    public var isDesirable: Bool
+    /// The tools on offer; `nil` when there are none.
+    public var tools: [JSON]?
+    /// Further variables for the chat template, as an object.
+    public var chatTemplateArguments: JSON
+    public var info: RecordInfo
+
+    public init(
+        prompt: RecordText, completion: RecordText, isDesirable: Bool, tools: [JSON]? = nil,
+        chatTemplateArguments: JSON = [:], info: RecordInfo
+    ) {
+        self.prompt = prompt
+        self.completion = completion
+        self.isDesirable = isDesirable
+        self.tools = tools
+        self.chatTemplateArguments = chatTemplateArguments
+        self.info = info
+    }
+}
+
+/// A prompt that a model shall answer itself, as reward fine-tuning takes it; what a verifier needs is in `info.meta`.
+public struct PromptRecord: Sendable, Hashable {
+    public var prompt: RecordText
+    /// The tools on offer; `nil` when there are none.
+    public var tools: [JSON]?
+    /// Further variables for the chat template, as an object.
+    public var chatTemplateArguments: JSON
+    public var info: RecordInfo
+
+    public init(
+        prompt: RecordText, tools: [JSON]? = nil, chatTemplateArguments: JSON = [:], info: RecordInfo
+    ) {
+        self.prompt = prompt
+        self.tools = tools
+        self.chatTemplateArguments = chatTemplateArguments
+        self.info = info
+    }
+}
+
 /// What a row means.
 public enum TrainingRecord: Sendable, Hashable {
     case conversation(ConversationRecord)
     case completion(CompletionRecord)
     case text(TextRecord)
+    case preference(PreferenceRecord)
+    case unpaired(UnpairedRecord)
+    case prompt(PromptRecord)
 
     /// What every record carries.
     public var info: RecordInfo {
@@ -83,6 +175,21 @@ public enum TrainingRecord: Sendable, Hashable {
         case .conversation(let record): record.info
         case .completion(let record): record.info
         case .text(let record): record.info
+        case .preference(let record): record.info
+        case .unpaired(let record): record.info
+        case .prompt(let record): record.info
+        }
+    }
+
+    /// What the record is, for messages.
+    public var kind: String {
+        switch self {
+        case .conversation: "a conversation"
+        case .completion: "a prompt and its completion"
+        case .text: "a text"
+        case .preference: "a preference (a prompt with a chosen and a rejected answer)"
+        case .unpaired: "an answer with a label"
+        case .prompt: "a prompt without an answer"
         }
     }
 }

@@ -1,4 +1,3 @@
-import SFT
 import Testing
 import Training
 

@@ -1,5 +1,3 @@
-public import Training
-
 /// What is wrong with the rows of a data set, counted before the first step.
 ///
 /// ```swift

@@ -2,7 +2,6 @@ import OrderedCollections
 public import ShardIO
 public import TextCore
 public import Tokenization
-public import Training
 
 /// One row as tokens, with what a person needs to check it.
 public struct EncodedRow: Sendable {
@@ -89,7 +88,15 @@ public struct ExampleEncoder: Sendable {
         case .conversation(let record): try encode(record)
         case .completion(let record): encode(record)
         case .text(let record): encode(text: record.text, source: record.info.provenance)
+        case .preference, .unpaired, .prompt: throw notTrained(record)
         }
+    }
+
+    private func notTrained(_ record: TrainingRecord) -> EncodingError {
+        EncodingError(
+            source: record.info.provenance.description,
+            message: "this row is \(record.kind), which this method cannot train on. Choose the method that is made for "
+                + "such rows, or set `format` and `columns` to read them otherwise.")
     }
 
     /// What a model is given to answer a record: the tokens up to where its completion would begin.
@@ -97,6 +104,7 @@ public struct ExampleEncoder: Sendable {
     /// - Throws: `EncodingError` when a conversation has no template, or the template refuses it.
     public func prompt(_ record: TrainingRecord) throws(EncodingError) -> [Int] {
         switch record {
+        case .preference, .unpaired, .prompt: throw notTrained(record)
         case .text(let record): return tokenizer.encode(record.text)
         case .completion(let record):
             return withoutTrailingStop(tokenizer.encode(record.prompt))
