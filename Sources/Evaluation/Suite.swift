@@ -1,5 +1,5 @@
-public import SFT
 import TextCore
+public import Training
 public import Verifiers
 
 /// A set of questions that a model is judged by.

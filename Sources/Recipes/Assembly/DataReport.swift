@@ -1,4 +1,3 @@
-import SFT
 import TextCore
 import Tokenization
 import Training

@@ -1,9 +1,9 @@
 import Foundation
 import LanguageModels
 import OrderedCollections
-import SFT
 import TextCore
 import Tokenization
+import Training
 
 /// How a model reads and writes text: its tokenizer, chat template, stop tokens and context. No weights.
 struct ModelText {

@@ -1,7 +1,6 @@
 import Evaluation
 import Foundation
 import OrderedCollections
-import SFT
 import ShardIO
 import TextCore
 import Tokenization
@@ -90,10 +89,10 @@ enum SuiteData {
                         + "to compare with. Name the right answer's column in `target`.", status: .data)
             }
             return .string(text)
-        case .text:
+        case .text, .preference, .unpaired, .prompt:
             throw CommandFailure(
-                message: "\(source): a row of raw text has no answer to compare with. Name a column in `target`, or "
-                    + "use `metric: loss`.", status: .data)
+                message: "\(source): this row is \(record.kind), which has no right answer to compare with. Name a "
+                    + "column in `target`, or use `metric: loss`.", status: .data)
         }
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import SFT
 import ShardIO
 import TextCore
 import Tokenization

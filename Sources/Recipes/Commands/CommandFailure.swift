@@ -1,6 +1,5 @@
 import Foundation
 import LanguageModels
-import SFT
 import ShardIO
 import TextCore
 import Tokenization

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import LanguageModels
-import SFT
 import TextCore
 import Tokenization
 import Training

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import SFT
 import ShardIO
 import TextCore
 import Tokenization

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Foundation
 import OrderedCollections
-import SFT
 import TextCore
 import Tokenization
+import Training
 
 /// `hone tokenize`: what a model's tokenizer makes of a text or a conversation, and back.
 struct TokenizeCommand: ReportingCommand {

@@ -108,6 +108,18 @@ extension TrainingRecord {
         case .conversation(let record): record.messages.compactMap { $0["content"]?.string }
         case .completion(let record): [record.prompt, record.completion]
         case .text(let record): [record.text]
+        case .preference(let record): record.prompt.texts + record.chosen.texts + record.rejected.texts
+        case .unpaired(let record): record.prompt.texts + record.completion.texts
+        case .prompt(let record): record.prompt.texts
+        }
+    }
+}
+
+extension RecordText {
+    fileprivate var texts: [String] {
+        switch self {
+        case .text(let text): [text]
+        case .messages(let messages): messages.compactMap { $0["content"]?.string }
         }
     }
 }

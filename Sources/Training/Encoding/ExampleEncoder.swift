@@ -95,7 +95,8 @@ public struct ExampleEncoder: Sendable {
     private func notTrained(_ record: TrainingRecord) -> EncodingError {
         EncodingError(
             source: record.info.provenance.description,
-            message: "this row is \(record.kind), which this method cannot train on. Choose the method that is made for "
+            message:
+                "this row is \(record.kind), which this method cannot train on. Choose the method that is made for "
                 + "such rows, or set `format` and `columns` to read them otherwise.")
     }
 
