@@ -1,4 +1,5 @@
 import Foundation
+import SFT
 import ShardIO
 import TextCore
 import Tokenization
