@@ -203,7 +203,8 @@ private struct RunLoop<Goal: Objective> {
         try flush()
         do {
             let folder = try store.save(
-                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state, isBest: bestIsUnsaved)
+                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state,
+                companions: trainer.objective.companions, isBest: bestIsUnsaved)
             (failedSaves, savedAt, bestIsUnsaved) = (0, trainer.state.step, false)
             try services.emit(
                 RunEvent(.checkpoint, ["step": .integer(trainer.state.step), "path": .string(folder.path)]))
