@@ -7,7 +7,8 @@ extension RecordFormat {
         summary: "{prompt: text, completion: text} or {prompt: [messages], completion: [messages], tools?}",
         fields: ["prompt", "completion", "tools", "chat_template_kwargs"],
         recognise: { fields in
-            fields["prompt"] != nil && fields["completion"] != nil ? ["prompt", "completion"] : nil
+            guard RecordFormat.unpaired.recognise(fields) == nil else { return nil }
+            return fields["prompt"] != nil && fields["completion"] != nil ? ["prompt", "completion"] : nil
         },
         decode: { (fields: inout RowFields) throws(DataError) -> TrainingRecord in
             switch (fields["prompt"], fields["completion"]) {

@@ -30,6 +30,7 @@ public struct RecordFormat: Sendable {
     /// The formats that there are.
     public static let all: [RecordFormat] = [
         .messages, .shareGPT, .promptCompletion, .turns, .alpaca, .text,
+        .preference, .openAIPreference, .transcript, .shareGPTPreference, .unpaired, .prompt,
     ]
 
     /// The format with this name, if there is one.
@@ -112,6 +113,14 @@ public struct RecordDecoder: Sendable {
         var fields = RowFields(row)
         try fields.rename(columns)
         return try format.decode(&fields)
+    }
+
+    /// The record that a row of a frame holds.
+    ///
+    /// - Precondition: `row` is in `0 ..< frame.count`.
+    /// - Throws: `DataError` when the row is malformed, or a field is missing or of a wrong type.
+    public func record(_ frame: DecodedFrame, _ row: Int) throws(DataError) -> TrainingRecord {
+        try record(try frame.row(row))
     }
 
     /// Refuses a field's name that looks like a slip of a known one, and a field mapped twice.

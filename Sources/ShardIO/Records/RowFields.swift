@@ -7,6 +7,8 @@ package import TextCore
 package struct RowFields {
     private var remaining: OrderedDictionary<String, JSON>
     package let provenance: Provenance
+    /// The fields that `columns` named.
+    private(set) var mapped: Set<String> = []
 
     package init(_ row: RawRow) {
         remaining = row.fields.withoutNulls.object ?? [:]
@@ -32,6 +34,7 @@ package struct RowFields {
             }
             renamed[mapping.field] = value
         }
+        mapped = Set(columns.map(\.field))
         let used = Set(columns.map(\.column))
         for (key, value) in remaining where renamed[key] == nil && !used.contains(key) { renamed[key] = value }
         remaining = renamed
@@ -70,9 +73,7 @@ package struct RowFields {
         case let other?: throw wrongType(other, expected: "a string or an integer", at: "$.id")
         }
         if let weight = takeIfPresent("weight") {
-            // CSV has no numbers, only texts that look like one.
-            let number = weight.double ?? weight.string.flatMap { Double($0) }
-            guard let number, number.isFinite, number >= 0 else {
+            guard let number = number(weight), number >= 0 else {
                 throw error(
                     .field, at: "$.weight",
                     message: "a row's weight is a number of at least 0, and is \(weight.text())",
@@ -80,8 +81,24 @@ package struct RowFields {
             }
             info.weight = number
         }
-        info.meta = .object(remaining)
+        info.meta = takeMeta()
         return info
+    }
+
+    /// What is left. A lone column `meta` that holds an object is what an earlier reading left, and is not wrapped again.
+    private mutating func takeMeta() -> JSON {
+        if remaining.count == 1, case .object(let meta)? = remaining["meta"] { return .object(meta) }
+        return .object(remaining)
+    }
+
+    /// Gives back what a format did not use of a column that it took.
+    mutating func putBack(_ key: String, _ value: JSON) { remaining[key] = value }
+
+    /// The finite number that a value is; CSV has no numbers, only texts that look like one.
+    func number(_ value: JSON) -> Double? {
+        let number = value.double ?? value.string.flatMap { Double($0) }
+        guard let number, number.isFinite else { return nil }
+        return number
     }
 
     package func wrongType(_ value: JSON, expected: String, at path: String) -> DataError {
@@ -98,14 +115,25 @@ package struct RowFields {
 }
 
 extension JSON {
+    /// Whether a key at any depth has the value `null`.
+    private var hasNullMember: Bool {
+        switch self {
+        case .object(let members): members.values.contains { $0.isNull || $0.hasNullMember }
+        case .array(let elements): elements.contains { $0.hasNullMember }
+        default: false
+        }
+    }
+
     /// This value without the keys whose value is `null`, at every depth; elements of arrays stay.
-    package var withoutNulls: JSON {
+    package var withoutNulls: JSON { hasNullMember ? strippedOfNulls : self }
+
+    private var strippedOfNulls: JSON {
         switch self {
         case .object(let members):
             var kept = OrderedDictionary<String, JSON>()
-            for (key, value) in members where !value.isNull { kept[key] = value.withoutNulls }
+            for (key, value) in members where !value.isNull { kept[key] = value.strippedOfNulls }
             return .object(kept)
-        case .array(let elements): return .array(elements.map(\.withoutNulls))
+        case .array(let elements): return .array(elements.map(\.strippedOfNulls))
         default: return self
         }
     }
