@@ -118,7 +118,11 @@ import Testing
 
     @Test(arguments: fast) func attentionKernelsAgree(table: Int) {
         let (tokens, heads, keyHeads, size) = (75, 4, 2, 24)
-        for (window, cap) in [(Int64(0), Float(0)), (20, 3)] {
+        // Whole documents, the last queries of one (a prefix's branch, a prompt in parts), and single new tokens.
+        let cases: [(window: Int64, cap: Float, queries: Int, dots: Int64)] = [
+            (0, 0, tokens, 0), (20, 3, tokens, 0), (0, 0, 33, 0), (20, 3, 33, 0), (0, 3, 2, 1),
+        ]
+        for (window, cap, queries, dots) in cases {
             var shape = hone_attention_shape(
                 heads: Int64(heads), key_heads: Int64(keyHeads), head_size: Int64(size), window: window, scale: 0.2,
                 cap: cap)
@@ -135,14 +139,15 @@ import Testing
                             v.withUnsafeBufferPointer { v in
                                 var document = hone_attention_document(
                                     query: q.baseAddress!, key: k.baseAddress!, value: v.baseAddress!, output: base,
-                                    log_sum: base + 2 * queryCount + 2 * keyCount, query_count: Int64(tokens),
+                                    log_sum: base + 2 * queryCount + 2 * keyCount, query_count: Int64(queries),
                                     key_count: Int64(tokens), query_stride: Int64(heads * size),
-                                    key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens))
+                                    key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens),
+                                    by_dot_products: dots)
                                 for head in 0..<heads {
-                                    for first in stride(from: 0, to: tokens, by: Int(HONE_ATTENTION_ROWS)) {
+                                    for first in stride(from: 0, to: queries, by: Int(HONE_ATTENTION_ROWS)) {
                                         kernels.attention(
                                             &shape, &document, Int64(head), Int64(first),
-                                            Int64(min(Int(HONE_ATTENTION_ROWS), tokens - first)), &scratch)
+                                            Int64(min(Int(HONE_ATTENTION_ROWS), queries - first)), &scratch)
                                     }
                                 }
                                 var gradient = hone_attention_gradient(

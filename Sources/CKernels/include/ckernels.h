@@ -31,7 +31,8 @@ typedef struct {
 } hone_logit_transform;
 
 // One document of a packed attention call. Rows of keys and values are `key_stride` floats apart, rows of queries and
-// outputs `query_stride`; head h of a row starts at h * head_size. The last query sees the last key.
+// outputs `query_stride`; head h of a row starts at h * head_size. The last query sees the last key: keys in front of
+// those of the queries belong to tokens before them, a cache or a prefix.
 typedef struct {
     const float *query;
     const float *key;
@@ -43,6 +44,9 @@ typedef struct {
     int64_t query_stride;
     int64_t key_stride;
     int64_t log_sum_stride;
+    // Scores as dot products along the head, which pays for a few queries over many keys; for the document and not for
+    // a block of it, because the two ways round differently.
+    int64_t by_dot_products;
 } hone_attention_document;
 
 typedef struct {
