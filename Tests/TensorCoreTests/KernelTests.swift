@@ -85,12 +85,13 @@ import Testing
             var statistics: [[Float]] = []
             same(table, count: rows * columns) { kernels, output in
                 output = numbers(rows * columns, from: -8, to: 8)
-                var parts = [Float](repeating: 0, count: 4 * rows)
+                var parts = [Float](repeating: 0, count: 6 * rows)
                 parts.withUnsafeMutableBufferPointer {
                     let (logProbability, entropy) = ($0.baseAddress!, $0.baseAddress! + rows)
                     let (top1, logSum) = (entropy + rows, entropy + 2 * rows)
                     kernels.label_statistics(
-                        Int64(rows), Int64(columns), transform, &output, labels, logProbability, entropy, top1, logSum)
+                        Int64(rows), Int64(columns), transform, &output, labels, logProbability, entropy, top1, logSum,
+                        logSum + rows, logSum + 2 * rows)
                     kernels.label_gradient(
                         Int64(rows), Int64(columns), transform, &output, labels, logSum, entropy, logProbability,
                         logProbability)
@@ -98,6 +99,7 @@ import Testing
                 statistics.append(parts)
             }
             #expect(statistics[0].map(\.bitPattern) == statistics[1].map(\.bitPattern))
+            #expect(statistics[0].suffix(2 * rows).allSatisfy { $0 != 0 })
         }
         let x = numbers(6 * 70)
         let w = numbers(11 * 70, index: 1)

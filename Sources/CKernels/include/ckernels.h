@@ -130,10 +130,11 @@ typedef struct {
                                const hone_attention_gradient *gradient, int64_t key_head, float *scratch);
 
     // For each row of logits [rows, columns] (after the transform): log-probability of the label, entropy in nats,
-    // whether the label has the highest logit (of equals, the lowest index), and the log of the sum of exponentials.
+    // whether the label has the highest logit (of equals, the lowest index), the log of the sum of exponentials, and
+    // (both may be null) the mean logit and the log of the sum of squared probabilities.
     void (*label_statistics)(int64_t rows, int64_t columns, hone_logit_transform transform, float *logits,
                              const int32_t *labels, float *log_probability, float *entropy, float *top1,
-                             float *log_sum);
+                             float *log_sum, float *mean_logit, float *log_square_sum);
     // Replaces transformed logits by the gradient with respect to the untransformed ones, for upstream gradients of
     // the log-probability and (may be null) of the entropy.
     void (*label_gradient)(int64_t rows, int64_t columns, hone_logit_transform transform, float *logits,
