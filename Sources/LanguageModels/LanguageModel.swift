@@ -104,7 +104,8 @@ public final class LanguageModel: Module {
     /// - Returns: [T, D].
     public func hiddenStates(_ tokens: PackedTokens, options: ForwardOptions = ForwardOptions()) -> Tensor {
         let pass = ForwardPass(
-            configuration, lengths: tokens.lengths, starts: tokens.lengths.map { _ in 0 }, options: options)
+            configuration, lengths: tokens.lengths, starts: tokens.startPositions, prefixes: tokens.prefixes,
+            options: options)
         return run(tokens.ids, pass)
     }
 
