@@ -137,6 +137,12 @@ struct DataReport {
             .joined(separator: ", ") + ", max \(longest)"
     }
 
+    /// What the rows come from, how many there are and how long they are.
+    var sourceLines: [String] {
+        formats + integrity + (countsAllRows ? [] : ["rows are streamed; these figures are of the first ones"])
+            + [sizeLine, lengthLine]
+    }
+
     /// One line on how much there is.
     var sizeLine: String {
         "\(grouped(rows)) rows, \(grouped(tokens)) tokens, \(grouped(trainedTokens)) of them trained"
@@ -154,7 +160,8 @@ struct DataReport {
             ],
             "overlong": .integer(overlong.count), "untrained": finding(health.untrained),
             "without_stop_token": finding(health.missingStop), "double_start": finding(health.doubleStart),
-            "formats": .array(formats.map { .string($0) }),
+            "formats": .array(formats.map { .string($0) }), "integrity": .array(integrity.map { .string($0) }),
+            "counts_all_rows": .bool(countsAllRows),
             "remarks": .array(remarks(sequence).map { .string($0) }),
         ]
     }

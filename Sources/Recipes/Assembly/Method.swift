@@ -88,3 +88,13 @@ struct ShownRow {
         return .object(members)
     }
 }
+
+extension Recipe {
+    /// The method that the recipe names.
+    func makeMethod(_ text: ModelText) -> any Method {
+        switch method {
+        case .sft, .pretrain: SFTMethod(self, text: text)
+        case .dpo, .kto, .reward: preconditionFailure("not yet")
+        }
+    }
+}

@@ -72,7 +72,7 @@ struct RecipeRun<Trained: Method> {
     /// Trains from the start or from a checkpoint.
     mutating func run() throws -> RunSummary {
         let start = ContinuousClock.now
-        let fingerprint = try Fingerprint(loaded, text: text)
+        let fingerprint = try Fingerprint(loaded, text: text, data: data.identities)
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
         let objective = try method.objective(
@@ -285,9 +285,8 @@ struct RecipeRun<Trained: Method> {
         terminal.note(
             "model      \(grouped(total)) parameters, \(grouped(trained)) trained (\(share) %), "
                 + "\(model.outputEmbedding.value.dtype == .float32 ? "float32" : "bf16 base, float32 adapter")")
-        for line in data.report.formats { terminal.note("data       \(line)") }
-        terminal.note("data       \(data.report.sizeLine); \(grouped(data.held.count)) held out")
-        terminal.note("data       \(data.report.lengthLine)")
+        for line in data.report.sourceLines { terminal.note("data       \(line)") }
+        terminal.note("data       \(grouped(data.held.count)) held out")
         terminal.note(
             "steps      \(grouped(configuration.totalSteps)) of \(recipe.train.globalBatchSize) rows, "
                 + "\(grouped(configuration.stepsPerEpoch)) an epoch, \(configuration.schedule.warmUpSteps) of warm-up; "

@@ -55,7 +55,7 @@ struct TrainCommand: ReportingCommand {
                 stop: stop)
             return try run.run()
         }
-        return try run(loaded.recipe.method(text))
+        return try run(loaded.recipe.makeMethod(text))
     }
 
     private func report(_ summary: RunSummary, on terminal: Terminal) {
