@@ -29,7 +29,9 @@ struct RowReader<Trained: Method>: Sendable {
         self.method = method
         let data = recipe.data
         sources = try data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
-        decoders = try zip(data.train, sources).map { try $0.decoder(for: $1) }
+        decoders = try zip(data.train, sources).map { 
+            try RecordDecoder(source: $1, format: $0.format, columns: $0.columns.mappings)
+        }
         decisions = decoders.map(\.decision.sentence)
         filters = try data.train.map { source in
             try source.filter.map { try RowFilter(json: $0.json, file: source.path.absolute) }
@@ -101,17 +103,11 @@ struct RowReader<Trained: Method>: Sendable {
     func evaluationRows(_ report: inout DataReport, stop: StopSignal) throws -> [Trained.Example] {
         var held: [Trained.Example] = []
         for settings in recipe.data.eval {
-            let source = try DataSourceOpener.sequential(path: settings.path.absolute)
-            let decoder = try settings.decoder(for: source)
-            report.formats.append(decoder.decision.sentence)
-            let filter = try settings.filter.map { try RowFilter(json: $0.json, file: settings.path.absolute) }
-            var rows = try source.rows()
-            var count = 0
-            while count < settings.maxSamples ?? .max, let row = try rows.next() {
+            let rows = try SourceRows(settings)
+            report.formats.append(rows.decoder.decision.sentence)
+            try rows.forEach { _, record in
                 if stop.isRequested { throw CancellationError() }
-                count += 1
-                if let filter, !filter.matches(row) { continue }
-                held += try method.examples(try method.encode(try decoder.record(row)), &report)
+                held += try method.examples(try method.encode(record), &report)
             }
         }
         return held
@@ -152,15 +148,6 @@ final class StreamedRows<Trained: Method>: ExampleStream {
     func seek(to position: JSON) throws {
         rows.cancel()
         rows = try reader.stream(from: StreamPosition(json: position))
-    }
-}
-
-extension DataSource {
-    /// From the rows of `source` to records, as this entry of a recipe says.
-    func decoder(for source: any RecordSource) throws(DataError) -> RecordDecoder {
-        try RecordDecoder(
-            source: source, format: format,
-            columns: columns.names.map { ColumnMapping(field: $0.key, column: $0.value) })
     }
 }
 

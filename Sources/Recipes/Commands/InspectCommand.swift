@@ -38,20 +38,14 @@ struct InspectCommand: ReportingCommand {
         var report = DataReport(text: text)
         var shown: [JSON] = []
         for settings in recipe.data.train {
-            let source = try DataSourceOpener.sequential(path: settings.path.absolute)
-            let decoder = try settings.decoder(for: source)
-            let filter = try settings.filter.map { try RowFilter(json: $0.json, file: settings.path.absolute) }
-            report.formats.append(decoder.decision.sentence)
-            report.integrity.append("\(source.path): \(source.integrity)")
-            var stream = try source.rows()
-            var count = 0
-            while count < settings.maxSamples ?? .max, let raw = try stream.next() {
-                count += 1
-                if let filter, !filter.matches(raw) { continue }
-                let encoded = try method.encode(try decoder.record(raw))
+            let rows = try SourceRows(settings)
+            report.formats.append(rows.decoder.decision.sentence)
+            report.integrity.append("\(rows.source.path): \(rows.source.integrity)")
+            try rows.forEach { raw, record in
+                let encoded = try method.encode(record)
                 _ = try method.examples(encoded, &report)
                 let isWanted = row.map { $0 == raw.provenance.line && shown.isEmpty } ?? (shown.count < self.rows)
-                guard isWanted else { continue }
+                guard isWanted else { return }
                 let texts = method.shown(encoded)
                 shown.append(json(raw, texts, text: text))
                 if !output.json { show(raw, texts, text: text, on: terminal) }
