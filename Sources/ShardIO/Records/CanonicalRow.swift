@@ -82,7 +82,7 @@ extension RecordText {
 
 extension JSON {
     /// This message, with `weight: 0` if it is not trained.
-    fileprivate func withTrainingWeight(_ mayTrain: Bool) -> JSON {
+    func withTrainingWeight(_ mayTrain: Bool) -> JSON {
         guard !mayTrain, case .object(var message) = self else { return self }
         message["weight"] = 0
         return .object(message)

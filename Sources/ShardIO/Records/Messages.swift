@@ -8,6 +8,7 @@ extension RecordFormat {
         name: "messages",
         summary: "{messages: [{role, content, tool_calls?, weight?}], tools?, chat_template_kwargs?}",
         fields: ["messages", "conversations", "tools", "functions", "chat_template_kwargs"],
+        typedColumns: ["messages", "conversations"],
         recognise: { fields in
             for key in ["messages", "conversations"] where firstElement(fields[key], has: "role") { return [key] }
             return nil
@@ -28,12 +29,18 @@ package struct Turns {
     package var mayTrain: [Bool] = []
 }
 
-private let knownRoles = ["system", "developer", "user", "assistant", "tool", "function"]
+let knownRoles = ["system", "developer", "user", "assistant", "tool", "function"]
 
 extension RowFields {
     /// Takes a list of messages and checks each.
     package mutating func takeMessages(_ key: String) throws(DataError) -> Turns {
-        try checkedTurns(try take(key), at: "$.\(key)")
+        switch typed?.take(key) {
+        case .messages(let messages, let mayTrain)?:
+            guard !messages.isEmpty else { throw emptyList("messages", at: "$.\(key)") }
+            return Turns(messages: messages, mayTrain: mayTrain ?? messages.map { _ in true })
+        case let other?: throw wrongType(other.json, expected: "a list of messages", at: "$.\(key)")
+        case nil: return try checkedTurns(try take(key), at: "$.\(key)")
+        }
     }
 
     /// Checks a list of messages; an answer may have none, a prompt or a conversation may not.
@@ -128,7 +135,7 @@ extension RowFields {
 
     /// Takes the template's variables, an object or JSON text of one.
     mutating func takeTemplateArguments() throws(DataError) -> JSON {
-        guard let value = takeIfPresent("chat_template_kwargs") else { return [:] }
+        guard let value = takeUntyped("chat_template_kwargs") else { return [:] }
         let arguments = try parsedIfText(value, at: "$.chat_template_kwargs")
         guard arguments.object != nil else {
             throw wrongType(arguments, expected: "an object", at: "$.chat_template_kwargs")
@@ -138,9 +145,9 @@ extension RowFields {
 
     /// Takes `tools` (a list, or JSON text of one) or the older `functions`; `nil` when there are none.
     mutating func takeTools() throws(DataError) -> [JSON]? {
-        let key = self["tools"] == nil ? "functions" : "tools"
-        guard let value = takeIfPresent(key) else { return nil }
-        return try checkedTools(value, key: key, at: "$.\(key)")
+        if let tools = takeUntyped("tools") { return try checkedTools(tools, key: "tools", at: "$.tools") }
+        guard let functions = takeUntyped("functions") else { return nil }
+        return try checkedTools(functions, key: "functions", at: "$.functions")
     }
 
     /// Checks `tools` or `functions`, which a row may have as JSON text.

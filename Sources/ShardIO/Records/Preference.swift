@@ -9,6 +9,7 @@ extension RecordFormat {
             "{prompt?, chosen, rejected, margin?, tools?}: all texts or all [messages]; without a prompt it is what "
             + "both answers share at the start",
         fields: ["prompt", "chosen", "rejected", "margin", "tools", "chat_template_kwargs"],
+        typedColumns: ["prompt", "chosen", "rejected"],
         recognise: { fields in
             guard fields["chosen"] != nil, fields["rejected"] != nil,
                 transcript.recognise(fields) == nil, shareGPTPreference.recognise(fields) == nil
@@ -17,7 +18,7 @@ extension RecordFormat {
         },
         decode: { (fields: inout RowFields) throws(DataError) -> TrainingRecord in
             let prompt: RecordText? =
-                fields["prompt"] == nil ? nil : try fields.takeRecordText("prompt", mayBeEmpty: true)
+                fields.has("prompt") ? try fields.takeRecordText("prompt", mayBeEmpty: true) : nil
             let chosen = try fields.takeRecordText("chosen", isAnswer: true, mayBeEmpty: true)
             let rejected = try fields.takeRecordText("rejected", isAnswer: true, mayBeEmpty: true)
             return try fields.takePreference(prompt: prompt, chosen: chosen, rejected: rejected)
@@ -29,19 +30,21 @@ extension RowFields {
     mutating func takePreference(prompt: RecordText?, chosen: RecordText, rejected: RecordText) throws(DataError)
         -> TrainingRecord
     {
-        var (prompt, chosen, rejected) = (prompt, chosen, rejected)
-        switch (prompt, chosen, rejected) {
-        case (nil, .text(let first), .text(let second)):
-            let split = SharedStart(first, second)
-            (prompt, chosen, rejected) = (.text(split.prompt), .text(split.chosen), .text(split.rejected))
-        case (_, .messages(let first), .messages(let second))
-        where prompt == nil || prompt.map { first.repeats($0) && second.repeats($0) } == true:
-            let split = SharedStart(first, second)
-            (prompt, chosen, rejected) = (.messages(split.prompt), .messages(split.chosen), .messages(split.rejected))
-        case (nil, _, _): throw mixedAnswers()
-        default: break
+        var (settled, chosen, rejected) = (prompt ?? .messages([]), chosen, rejected)
+        switch (chosen, rejected) {
+        case (.messages(let first), .messages(let second)):
+            if prompt == nil || first.repeats(settled) && second.repeats(settled) {
+                let split = SharedStart(first, second)
+                (settled, chosen, rejected) =
+                    (.messages(split.prompt), .messages(split.chosen), .messages(split.rejected))
+            }
+        case (.text(let first), .text(let second)):
+            if prompt == nil {
+                let split = SharedStart(first, second)
+                (settled, chosen, rejected) = (.text(split.prompt), .text(split.chosen), .text(split.rejected))
+            }
+        default: if prompt == nil { throw mixedAnswers() }
         }
-        let settled = prompt ?? .messages([])
         try require(chosen, at: "chosen", toBeLike: settled)
         try require(rejected, at: "rejected", toBeLike: settled)
         let margin = try takeMargin()
@@ -61,7 +64,7 @@ extension RowFields {
 
     /// Takes by how much the one answer is preferred.
     private mutating func takeMargin() throws(DataError) -> Double? {
-        guard let value = takeIfPresent("margin") else { return nil }
+        guard let value = takeUntyped("margin") else { return nil }
         guard let margin = number(value) else {
             throw error(
                 .field, at: "$.margin", message: "a margin is a number, and is \(value.text())",

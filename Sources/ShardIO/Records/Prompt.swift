@@ -6,6 +6,7 @@ extension RecordFormat {
         name: "prompt",
         summary: "{prompt: text or [messages], tools?} and any other columns, which verifiers see",
         fields: ["prompt", "tools", "chat_template_kwargs"],
+        typedColumns: ["prompt"],
         recognise: { fields in
             // Only a row that is nothing else: most formats have a prompt.
             let isElse = ["completion", "chosen", "rejected"].contains { fields[$0] != nil }

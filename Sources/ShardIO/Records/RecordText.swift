@@ -10,12 +10,20 @@ extension RowFields {
     mutating func takeRecordText(_ key: String, isAnswer: Bool = false, mayBeEmpty: Bool = false) throws(DataError)
         -> RecordText
     {
-        let value = try take(key)
-        if let text = value.string { return .text(text) }
-        guard value.array != nil else {
-            throw wrongType(value, expected: "a text or a list of messages", at: "$.\(key)")
+        let turns: Turns
+        switch typed?.take(key) {
+        case .text(let text)?: return .text(text)
+        case .messages(let messages, nil)?:
+            guard mayBeEmpty || !messages.isEmpty else { throw emptyList("messages", at: "$.\(key)") }
+            return .messages(messages)
+        case let content:
+            let value = if let content { content.json } else { try take(key) }
+            if let text = value.string { return .text(text) }
+            guard value.array != nil else {
+                throw wrongType(value, expected: "a text or a list of messages", at: "$.\(key)")
+            }
+            turns = try checkedTurns(value, at: "$.\(key)", mayBeEmpty: mayBeEmpty)
         }
-        let turns = try checkedTurns(value, at: "$.\(key)", mayBeEmpty: mayBeEmpty)
         return .messages(isAnswer ? try wholeAnswer(turns, at: "$.\(key)") : turns.messages)
     }
 

@@ -5,6 +5,8 @@ package import TextCore
 ///
 /// Keys whose value is `null` are gone, at every depth: columnar writers add them where another row has the key.
 package struct RowFields {
+    /// The columns that were read without a tree; they are not among the others.
+    var typed: TypedColumns?
     private var remaining: OrderedDictionary<String, JSON>
     package let provenance: Provenance
     /// The fields that `columns` named.
@@ -15,10 +17,17 @@ package struct RowFields {
         provenance = row.provenance
     }
 
+    /// The columns of a row of which texts and messages were read without a tree.
+    init(_ typed: TypedColumns, others: OrderedDictionary<String, JSON>, provenance: Provenance) {
+        self.typed = typed
+        remaining = others
+        self.provenance = provenance
+    }
+
     /// The columns not taken yet.
     package var keys: [String] { Array(remaining.keys) }
 
-    package subscript(key: String) -> JSON? { remaining[key] }
+    package subscript(key: String) -> JSON? { typed?[key]?.json ?? remaining[key] }
 
     /// Gives each mapped column its field's name. A column that already has that name gives way to the mapped one.
     ///
@@ -45,7 +54,7 @@ package struct RowFields {
 
     /// Takes a column that must be there.
     package mutating func take(_ key: String) throws(DataError) -> JSON {
-        if let value = remaining.removeValue(forKey: key) { return value }
+        if let value = takeIfPresent(key) { return value }
         let near = nearestName(to: key, among: keys)
         throw error(
             .field, message: "this row has no '\(key)'",
@@ -54,7 +63,17 @@ package struct RowFields {
     }
 
     /// Takes a column that may be missing.
-    package mutating func takeIfPresent(_ key: String) -> JSON? { remaining.removeValue(forKey: key) }
+    package mutating func takeIfPresent(_ key: String) -> JSON? {
+        typed?.take(key)?.json ?? remaining.removeValue(forKey: key)
+    }
+
+    /// Takes a column that may be missing and is never a typed one, such as `id`.
+    mutating func takeUntyped(_ key: String) -> JSON? {
+        remaining.isEmpty ? nil : remaining.removeValue(forKey: key)
+    }
+
+    /// Whether the row has a column.
+    func has(_ key: String) -> Bool { typed?[key] != nil || remaining[key] != nil }
 
     /// Takes a text that must be there.
     package mutating func takeString(_ key: String) throws(DataError) -> String {
@@ -66,13 +85,13 @@ package struct RowFields {
     /// Takes what every format knows (`id`, `weight`) and keeps the rest.
     package mutating func takeInfo() throws(DataError) -> RecordInfo {
         var info = RecordInfo(provenance: provenance)
-        switch takeIfPresent("id") {
+        switch takeUntyped("id") {
         case nil: break
         case .string(let text): info.id = text
         case .integer(let number): info.id = String(number)
         case let other?: throw wrongType(other, expected: "a string or an integer", at: "$.id")
         }
-        if let weight = takeIfPresent("weight") {
+        if let weight = takeUntyped("weight") {
             guard let number = number(weight), number >= 0 else {
                 throw error(
                     .field, at: "$.weight",

@@ -8,6 +8,7 @@ extension RecordFormat {
             "{chosen, rejected}: texts with \"\\n\\nHuman:\" and \"\\n\\nAssistant:\" before each turn; the prompt is "
             + "the turns that both share at the start",
         fields: ["chosen", "rejected", "margin"],
+        typedColumns: ["chosen", "rejected"],
         recognise: { fields in
             guard fields["prompt"] == nil, let chosen = fields["chosen"]?.string,
                 let rejected = fields["rejected"]?.string, isTranscript(chosen), isTranscript(rejected)

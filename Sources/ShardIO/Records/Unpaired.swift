@@ -8,6 +8,7 @@ extension RecordFormat {
             "{prompt, completion, label: true|false, tools?}: both texts or both [messages]; true marks an answer that "
             + "is wanted",
         fields: ["prompt", "completion", "label", "tools", "chat_template_kwargs"],
+        typedColumns: ["prompt", "completion"],
         recognise: { fields in
             // Many sets name a class `label`: only a truth value, or a mapping by the user, makes it a verdict.
             guard fields["prompt"] != nil, fields["completion"] != nil, let label = fields["label"],
