@@ -15,17 +15,20 @@ import TextCore
     }
 }
 
-@Suite struct OrderTests {
-    /// Computed by a separate script from the definition in `Order`.
+@Suite struct FeistelPermutationTests {
+    /// Computed by a separate script from the definition in `FeistelPermutation`.
     @Test func hasTheGoldenOrder() {
-        #expect((0..<10).map { Order(count: 10, seed: 42, epoch: 0)[$0] } == [3, 6, 7, 4, 0, 8, 1, 5, 2, 9])
-        #expect((0..<10).map { Order(count: 10, seed: 42, epoch: 1)[$0] } == [7, 9, 6, 0, 5, 3, 2, 1, 4, 8])
-        #expect((0..<6).map { Order(count: 1000, seed: 42, epoch: 0)[$0] } == [334, 428, 814, 156, 227, 207])
+        #expect(
+            (0..<10).map { FeistelPermutation(count: 10, seed: 42, epoch: 0)[$0] } == [3, 6, 7, 4, 0, 8, 1, 5, 2, 9])
+        #expect(
+            (0..<10).map { FeistelPermutation(count: 10, seed: 42, epoch: 1)[$0] } == [7, 9, 6, 0, 5, 3, 2, 1, 4, 8])
+        #expect(
+            (0..<6).map { FeistelPermutation(count: 1000, seed: 42, epoch: 0)[$0] } == [334, 428, 814, 156, 227, 207])
     }
 
     @Test(arguments: [1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 1000, 4097, 100_000])
     func givesEachNumberOnce(count: Int) {
-        let order = Order(count: count, seed: 3, epoch: 2)
+        let order = FeistelPermutation(count: count, seed: 3, epoch: 2)
         var seen = [Bool](repeating: false, count: count)
         for index in 0..<count { seen[order[index]] = true }
         #expect(seen.allSatisfy { $0 })
@@ -34,7 +37,7 @@ import TextCore
     @Test func seedsEpochsAndSourcesGiveOtherOrders() {
         let count = 500
         func order(_ seed: UInt64, _ epoch: Int, _ source: UInt64) -> [Int] {
-            let order = Order(count: count, seed: seed, epoch: epoch, source: source)
+            let order = FeistelPermutation(count: count, seed: seed, epoch: epoch, source: source)
             return (0..<count).map { order[$0] }
         }
         let orders = [order(1, 0, 0), order(2, 0, 0), order(1, 1, 0), order(1, 0, 1)]
@@ -48,7 +51,7 @@ import TextCore
 
     @Test func everyNumberComesFirstAboutAsOften() {
         var counts = [Int](repeating: 0, count: 10)
-        for seed in 0..<10_000 { counts[Order(count: 10, seed: UInt64(seed), epoch: 0)[0]] += 1 }
+        for seed in 0..<10_000 { counts[FeistelPermutation(count: 10, seed: UInt64(seed), epoch: 0)[0]] += 1 }
         // 10,000 draws of probability 1/10 have a standard deviation of 30; five of them are 150.
         for count in counts { #expect(abs(count - 1000) < 150) }
     }
