@@ -110,10 +110,11 @@ struct RecipeRun<Trained: Method> {
             progress.show(event)
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
+        let samplesEvery = recipe.logging.samplesEvery
         var services = RunServices(
             emit: { event in
                 try emit(event)
-                if let sample = try judge.sample(after: event, every: recipe.logging.samplesEvery) { try emit(sample) }
+                if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
             startFields: startFields(model))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }

@@ -6,6 +6,8 @@ import Training
 /// A row of the training data as tokens, and on which side of the split it lies.
 struct PreparedRow<Encoded: Sendable>: Sendable {
     var encoded: Encoded
+    /// The row's own name.
+    var id: String?
     var isHeld: Bool
 }
 
@@ -33,9 +35,7 @@ struct RowReader<Trained: Method>: Sendable {
             try RecordDecoder(source: $1, format: $0.format, columns: $0.columns.mappings)
         }
         decisions = decoders.map(\.decision.sentence)
-        filters = try data.train.map { source in
-            try source.filter.map { try RowFilter(json: $0.json, file: source.path.absolute) }
-        }
+        filters = try data.train.map { try $0.rowFilter }
         rule = HoldoutRule(
             fraction: data.eval.isEmpty ? data.valFraction : 0, groupBy: data.groupBy, seed: UInt64(recipe.seed))
         order = try Self.order(sources, recipe, shuffled: data.shuffle, mix: data.order)
@@ -66,7 +66,7 @@ struct RowReader<Trained: Method>: Sendable {
         guard takes(isHeld) else { return .skip }
         let record = try decoders[address.source].record(frame, row)
         let encoded = try method.encode(record)
-        return .take(PreparedRow(encoded: encoded, isHeld: isHeld), id: record.info.id)
+        return .take(PreparedRow(encoded: encoded, id: record.info.id, isHeld: isHeld), id: record.info.id)
     }
 
     /// Calls `body` with every row that is not filtered out, in the order of the files.
@@ -76,7 +76,7 @@ struct RowReader<Trained: Method>: Sendable {
     ///   - limit: the most rows to give.
     func forEachRow(
         heldOnly: Bool = false, limit: Int = .max,
-        _ body: (PreparedRow<Trained.Encoded>, SampleAddress, String?) throws -> Void
+        _ body: (PreparedRow<Trained.Encoded>, SampleAddress) throws -> Void
     ) throws {
         let order = try Self.order(sources, recipe, shuffled: false, mix: .concat)
         let stream = try SampleStream(sources: sources, order: order, corruption: recipe.corruption) {
@@ -84,7 +84,7 @@ struct RowReader<Trained: Method>: Sendable {
         }
         var count = 0
         while count < limit, case .sample(let sample) = try stream.next() {
-            try body(sample.element, sample.address, sample.ownID)
+            try body(sample.element, sample.address)
             count += 1
         }
         stream.cancel()

@@ -1,6 +1,7 @@
 import LanguageModels
 import SFT
 import ShardIO
+import Tokenization
 import Training
 
 /// Supervised fine-tuning and continued pretraining.
@@ -98,5 +99,22 @@ extension [Int32] {
             source: source,
             message: "token id \(bad) is out of range: the model's vocabulary has \(size) rows, so its tokenizer is "
                 + "not the one it was made with. Use the model's own tokenizer files.")
+    }
+}
+
+extension Recipe {
+    /// Which tokens carry loss in supervised fine-tuning, and where a model's answer begins in a suite.
+    var trainOn: TrainOn { method == .pretrain ? .all : (sft?.trainOn.choice ?? .assistant) }
+}
+
+extension TrainedTokens {
+    /// The same choice in the words of `Tokenization`.
+    var choice: TrainOn {
+        switch self {
+        case .assistant: .assistant
+        case .lastAssistant: .lastAssistant
+        case .completion: .completion
+        case .all: .all
+        }
     }
 }

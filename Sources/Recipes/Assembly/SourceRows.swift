@@ -10,7 +10,7 @@ struct SourceRows {
     init(_ settings: DataSource) throws {
         try self.init(
             path: settings.path, format: settings.format, columns: settings.columns, limit: settings.maxSamples,
-            filter: try settings.filter.map { try RowFilter(json: $0.json, file: settings.path.absolute) })
+            filter: try settings.rowFilter)
     }
 
     init(path: RecipePath, format: String, columns: NameMap, limit: Int?, filter: RowFilter? = nil) throws {
@@ -28,6 +28,15 @@ struct SourceRows {
             count += 1
             if let filter, !filter.matches(row) { continue }
             try body(row, try decoder.record(row))
+        }
+    }
+}
+
+extension DataSource {
+    /// Which rows are used; `nil` for all.
+    var rowFilter: RowFilter? {
+        get throws {
+            try filter.map { try RowFilter(json: $0.json, place: "data.train[].filter of \(path)") }
         }
     }
 }

@@ -51,13 +51,13 @@ struct TrainingData<Trained: Method>: Sendable {
     }
 
     private mutating func readAll(stop: StopSignal) throws {
-        try reader.forEachRow { row, address, id in
+        try reader.forEachRow { row, address in
             if stop.isRequested { throw CancellationError() }
             let examples = try reader.method.examples(row.encoded, &report)
             if row.isHeld {
                 held += examples
             } else {
-                rows.append(examples, source: address.source, ordinal: address.ordinal, id: id)
+                rows.append(examples, source: address.source, ordinal: address.ordinal, id: row.id)
             }
         }
     }
@@ -66,16 +66,14 @@ struct TrainingData<Trained: Method>: Sendable {
     private static var rowsLookedAt: Int { 1000 }
 
     private mutating func look(stop: StopSignal) throws {
-        var seen = 0
-        try reader.forEachRow(heldOnly: false, limit: Self.rowsLookedAt) { row, _, _ in
+        try reader.forEachRow(heldOnly: false, limit: Self.rowsLookedAt) { row, _ in
             if stop.isRequested { throw CancellationError() }
             if !row.isHeld { _ = try reader.method.examples(row.encoded, &report) }
-            seen += 1
         }
         guard reader.rule.fraction > 0 else { return }
         // The rows that are held out must be known before the first step, so the data are read once for them.
         var uncounted = report
-        try reader.forEachRow(heldOnly: true) { row, _, _ in
+        try reader.forEachRow(heldOnly: true) { row, _ in
             if stop.isRequested { throw CancellationError() }
             held += try reader.method.examples(row.encoded, &uncounted)
         }
