@@ -176,9 +176,10 @@ import Testing
     }
 
     @Test func buffersAreUsedAgain() {
+        // Tests that run beside this one count too, so there are far more tensors than they can make.
         let before = BufferPool.shared.counters.allocated
-        for _ in 0..<100 { _ = Tensor.zeros([1000, 1237]) }
-        #expect(BufferPool.shared.counters.allocated - before < 50)
+        for _ in 0..<5000 { _ = Tensor.zeros([100, 237]) }
+        #expect(BufferPool.shared.counters.allocated - before < 2500)
     }
 }
 
