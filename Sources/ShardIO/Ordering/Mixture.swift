@@ -15,8 +15,19 @@ public struct StreamSample<Element> {
     public var element: Element
     /// Where the row lies.
     public var address: SampleAddress
+    @usableFromInline let name: String?
+    @usableFromInline let tag: UInt64
+
+    @inlinable
+    init(element: Element, row: StreamRow) {
+        self.element = element
+        address = row.address
+        name = row.name
+        tag = row.tag
+    }
+
     /// The sample's name, which the stream digest is made of.
-    public var id: String
+    public var id: String { name ?? "\(tag.hexadecimal):\(address.ordinal)" }
 }
 
 extension StreamSample: Sendable where Element: Sendable {}
@@ -31,9 +42,37 @@ public enum StreamStep<Element> {
 
 extension StreamStep: Sendable where Element: Sendable {}
 
+/// A sample before its element is put in. Whatever does not depend on the element's type is done with these, because
+/// code for a type that is not known costs several times as much.
+@usableFromInline
+struct StreamRow {
+    @usableFromInline var address: SampleAddress
+    /// The row's own name.
+    @usableFromInline var name: String?
+    /// The tag of the row's source.
+    @usableFromInline var tag: UInt64
+    /// Where the element is, of a row that was prepared ahead.
+    @usableFromInline var elements: AnyObject?
+    @usableFromInline var index = 0
+}
+
+/// What follows at a place of an order.
+@usableFromInline
+enum StreamRowStep {
+    case sample(StreamRow)
+    case endOfEpoch(Int)
+}
+
+/// Whether a row becomes a sample.
+@usableFromInline
+enum RowChoice {
+    case take(name: String?)
+    case skip
+}
+
 /// What follows at a place of a pool.
-enum LaneStep<Element> {
-    case sample(StreamSample<Element>, after: StreamPosition.Lane)
+enum LaneStep {
+    case sample(StreamRow, after: StreamPosition.Lane)
     /// A damaged row, which takes the place of a sample but gives none.
     case bad(after: StreamPosition.Lane)
     case endOfEpoch
@@ -59,20 +98,24 @@ struct Mixture: Sendable {
     ///   - pull: what follows in a pool. After the end of an epoch its next one follows.
     ///   - restart: lets a pool go on at the start of an epoch, wherever it is.
     /// - Throws: what `pull` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
-    mutating func next<Element>(
-        pull: (Int) throws -> LaneStep<Element>, restart: (Int, StreamPosition.Lane) -> Void
-    ) throws -> StreamStep<Element> {
+    mutating func next(
+        pull: (Int) throws -> LaneStep, restart: (Int, StreamPosition.Lane) -> Void
+    ) throws -> StreamRowStep {
         while true {
             var deficits = position.deficits
             let lane = nextLane(&deficits)
             switch try pull(lane) {
-            case .sample(let sample, let after):
+            case .sample(let row, let after):
                 position.lanes[lane] = after
                 position.deficits = deficits
                 position.consumed += 1
-                position.digest.append(sample.id)
+                if let name = row.name {
+                    position.digest.append(name)
+                } else {
+                    position.digest.append(tag: row.tag, ordinal: row.address.ordinal)
+                }
                 isBarren[lane] = false
-                return .sample(sample)
+                return .sample(row)
             case .bad(let after):
                 position.lanes[lane] = after
                 position.deficits = deficits
@@ -148,18 +191,34 @@ public struct OrderedSamples: Sendable {
     ///
     /// - Parameter prepare: what the row at an address becomes.
     /// - Throws: what `prepare` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
+    @inlinable
     public mutating func next<Element>(
         _ prepare: (SampleAddress) throws -> Prepared<Element>
     ) throws -> StreamStep<Element> {
+        var taken: Element?
+        let step = try advance { address in
+            guard case .take(let element, let id) = try prepare(address) else { return .skip }
+            taken = element
+            return .take(name: id)
+        }
+        switch step {
+        case .endOfEpoch(let epoch): return .endOfEpoch(epoch)
+        case .sample(let row):
+            guard let taken else { preconditionFailure("a sample that was not taken") }
+            return .sample(StreamSample(element: taken, row: row))
+        }
+    }
+
+    @usableFromInline
+    mutating func advance(_ choose: (SampleAddress) throws -> RowChoice) throws -> StreamRowStep {
         var walks = walks
         self.walks = []
         defer { self.walks = walks }
         let tags = order.tags
         return try mixture.next { lane in
             while let (address, after) = walks[lane].next() {
-                guard case .take(let element, let id) = try prepare(address) else { continue }
-                let name = id ?? "\(tags[address.source]):\(address.ordinal)"
-                return .sample(StreamSample(element: element, address: address, id: name), after: after)
+                guard case .take(let name) = try choose(address) else { continue }
+                return .sample(StreamRow(address: address, name: name, tag: tags[address.source]), after: after)
             }
             return .endOfEpoch
         } restart: {
