@@ -88,8 +88,8 @@ import TextCore
             let frames = source.frameNumbers.count
             // A window has 200 rows; those of the windows that are prepared to the last have been freed.
             #expect(frames <= prepared.withLock { $0 } / 200 * 20 + 40)
-            // Eight chunks of 32 rows wait, and one is being delivered.
-            #expect(prepared.withLock { $0 } <= stream.position.consumed + 9 * 32)
+            // Eight chunks of 64 rows wait, and one is being delivered.
+            #expect(prepared.withLock { $0 } <= stream.position.consumed + 9 * 64)
         }
         #expect(Set(source.frameNumbers).count == source.frameNumbers.count)
         stream.cancel()

@@ -78,6 +78,14 @@ enum LaneStep {
     case endOfEpoch
 }
 
+/// What the samples of the pools are taken from.
+protocol LaneReader {
+    /// What follows in a pool. After the end of an epoch its next one follows.
+    mutating func next(lane: Int) throws -> LaneStep
+    /// Lets a pool go on at the start of an epoch, wherever it is.
+    mutating func restart(lane: Int, at position: StreamPosition.Lane)
+}
+
 /// Merges the samples of the pools and keeps the position.
 struct Mixture: Sendable {
     private let order: SampleOrder
@@ -94,17 +102,12 @@ struct Mixture: Sendable {
 
     /// The next sample, or the end of the epoch.
     ///
-    /// - Parameters:
-    ///   - pull: what follows in a pool. After the end of an epoch its next one follows.
-    ///   - restart: lets a pool go on at the start of an epoch, wherever it is.
-    /// - Throws: what `pull` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
-    mutating func next(
-        pull: (Int) throws -> LaneStep, restart: (Int, StreamPosition.Lane) -> Void
-    ) throws -> StreamRowStep {
+    /// - Throws: what `reader` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
+    mutating func next(_ reader: inout some LaneReader) throws -> StreamRowStep {
         while true {
             var deficits = position.deficits
             let lane = nextLane(&deficits)
-            switch try pull(lane) {
+            switch try reader.next(lane: lane) {
             case .sample(let row, let after):
                 position.lanes[lane] = after
                 position.deficits = deficits
@@ -120,7 +123,7 @@ struct Mixture: Sendable {
                 position.lanes[lane] = after
                 position.deficits = deficits
             case .endOfEpoch:
-                if let ended = try endEpoch(of: lane, restart: restart) { return .endOfEpoch(ended) }
+                if let ended = try endEpoch(of: lane, &reader) { return .endOfEpoch(ended) }
             }
         }
     }
@@ -136,9 +139,7 @@ struct Mixture: Sendable {
     /// A pool has come to the end of its epoch.
     ///
     /// - Returns: The number of the epoch of the whole order, when that is over too.
-    private mutating func endEpoch(
-        of lane: Int, restart: (Int, StreamPosition.Lane) -> Void
-    ) throws(DataError) -> Int? {
+    private mutating func endEpoch(of lane: Int, _ reader: inout some LaneReader) throws(DataError) -> Int? {
         let next = StreamPosition.Lane(epoch: position.lanes[lane].epoch + 1)
         position.lanes[lane] = next
         switch order.settings.mix {
@@ -161,7 +162,7 @@ struct Mixture: Sendable {
             position.deficits = position.deficits.map { _ in 0 }
             for index in position.lanes.indices where index != lane {
                 position.lanes[index] = StreamPosition.Lane(epoch: position.lanes[index].epoch + 1)
-                restart(index, position.lanes[index])
+                reader.restart(lane: index, at: position.lanes[index])
             }
         case .concat: break
         }
@@ -211,20 +212,30 @@ public struct OrderedSamples: Sendable {
 
     @usableFromInline
     mutating func advance(_ choose: (SampleAddress) throws -> RowChoice) throws -> StreamRowStep {
-        var walks = walks
-        self.walks = []
-        defer { self.walks = walks }
-        let tags = order.tags
-        return try mixture.next { lane in
-            while let (address, after) = walks[lane].next() {
-                guard case .take(let name) = try choose(address) else { continue }
-                return .sample(StreamRow(address: address, name: name, tag: tags[address.source]), after: after)
-            }
-            return .endOfEpoch
-        } restart: {
-            walks[$0].position = $1
+        try withoutActuallyEscaping(choose) { choose in
+            var reader = WalkReader(walks: walks, tags: order.tags, choose: choose)
+            walks = []
+            defer { walks = reader.walks }
+            return try mixture.next(&reader)
         }
     }
+}
+
+/// Takes the rows of the pools as they come.
+private struct WalkReader: LaneReader {
+    var walks: [LaneWalk]
+    let tags: [UInt64]
+    let choose: (SampleAddress) throws -> RowChoice
+
+    mutating func next(lane: Int) throws -> LaneStep {
+        while let (address, after) = walks[lane].next() {
+            guard case .take(let name) = try choose(address) else { continue }
+            return .sample(StreamRow(address: address, name: name, tag: tags[address.source]), after: after)
+        }
+        return .endOfEpoch
+    }
+
+    mutating func restart(lane: Int, at position: StreamPosition.Lane) { walks[lane].position = position }
 }
 
 /// The addresses of a pool one after the other.

@@ -42,7 +42,7 @@ public final class SampleStream<Element: Sendable> {
     }
 
     /// Damaged rows that were passed over so far.
-    public var quarantinedRows: Int { core.quarantine?.rows ?? 0 }
+    public var quarantinedRows: Int { core.quarantinedRows }
 
     /// The place behind the last sample, or the last end of an epoch, that was delivered. A stream that starts there
     /// delivers exactly what this one would go on with.

@@ -111,10 +111,10 @@ final class StreamEngine: @unchecked Sendable {
         return nil
     }
 
-    /// Waits until nothing is waiting any more; `false` when the stream was cancelled instead.
-    private func wait(for slots: [FrameSlot]) -> Bool {
+    /// Waits until a frame has been read; `false` when the stream was cancelled instead.
+    private func wait(for slot: FrameSlot) -> Bool {
         // Whoever has taken a frame before this thread took its task will finish it without waiting for this one.
-        while slots.contains(where: \.isWaiting) {
+        while slot.isWaiting {
             if isCancelled { return false }
             condition.wait()
         }
@@ -123,7 +123,7 @@ final class StreamEngine: @unchecked Sendable {
 
     private func decode(_ slot: FrameSlot) {
         if let predecessor = slot.predecessor {
-            guard wait(for: [predecessor]) else { return }
+            guard wait(for: predecessor) else { return }
             slot.predecessor = nil
         }
         condition.unlock()
@@ -156,9 +156,15 @@ final class StreamEngine: @unchecked Sendable {
         let places = chunk.rows.map { window.place($0) }
         let addresses = places.map { window.address(of: $0) }
         condition.lock()
-        guard wait(for: places.map { slots[$0.frame] }) else { return }
-        let contents = places.compactMap { slots[$0.frame].content }
-        precondition(contents.count == places.count, "a frame was let go before its last row was prepared")
+        var contents: [FrameContent] = []
+        contents.reserveCapacity(places.count)
+        for place in places {
+            guard wait(for: slots[place.frame]) else { return }
+            guard let content = slots[place.frame].content else {
+                preconditionFailure("a frame was let go before its last row was prepared")
+            }
+            contents.append(content)
+        }
         condition.unlock()
         var rows = ChunkRows(addresses: addresses, contents: contents)
         let elements = prepare(&rows)

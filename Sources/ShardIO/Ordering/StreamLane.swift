@@ -129,9 +129,12 @@ final class StreamChunk {
     /// `ChunkElements`.
     var elements: AnyObject?
     var isReady: Bool
+    /// The place behind the last row.
+    private let end: StreamPosition.Lane
 
-    init(_ window: StreamWindow, rows: Range<Int>) {
+    init(_ window: StreamWindow, rows: Range<Int>, end: StreamPosition.Lane) {
         self.window = window
+        self.end = end
         self.rows = rows
         endsEpoch = false
         isReady = false
@@ -139,9 +142,17 @@ final class StreamChunk {
 
     init(endOfEpoch window: StreamWindow) {
         self.window = window
+        end = StreamPosition.Lane(epoch: window.window.epoch + 1)
         rows = 0..<0
         endsEpoch = true
         isReady = true
+    }
+
+    /// The place behind one of the rows, counted from the first.
+    func lane(after row: Int) -> StreamPosition.Lane {
+        guard row + 1 < rows.count else { return end }
+        let window = window.window
+        return StreamPosition.Lane(epoch: window.epoch, window: window.number, offset: rows.lowerBound + row + 1)
     }
 }
 
@@ -157,7 +168,7 @@ enum StreamTask {
 /// waits at its start; no more than two windows are in memory.
 struct StreamLane {
     /// Rows of a chunk.
-    private static let chunkRows = 32
+    private static let chunkRows = 64
 
     let pool: FramePool
     /// Chunks that the consumer has not taken yet, in order.
@@ -194,7 +205,8 @@ struct StreamLane {
             if window.nextRow < window.window.count {
                 let rows = window.nextRow..<min(window.nextRow + Self.chunkRows, window.window.count)
                 window.nextRow = rows.upperBound
-                let chunk = StreamChunk(window, rows: rows)
+                let chunk = StreamChunk(
+                    window, rows: rows, end: pool.lane(after: rows.upperBound - 1, in: window.window))
                 pending.append(chunk)
                 return .prepare(chunk)
             }
