@@ -57,31 +57,3 @@ public struct Split: Sendable, Hashable {
     /// Numbers of the rows to validate on.
     public var validation: [Int] = []
 }
-
-extension IndexedRecordSource {
-    /// Splits the rows by `rule`. When no group falls below the fraction and the fraction is positive, the group
-    /// nearest to it is held out, so that a small data set has a validation side too.
-    ///
-    /// - Throws: `DataError` when a row is malformed or has no group, or when no row is left to train on.
-    public func split(by rule: HoldoutRule) throws(DataError) -> Split {
-        guard rule.fraction > 0 else { return Split(train: Array(0..<count)) }
-        var hashes: [UInt64] = []
-        hashes.reserveCapacity(count)
-        var split = Split()
-        for index in 0..<count {
-            let row = try row(at: index)
-            hashes.append(try rule.hash(of: row))
-            if try rule.holdsOut(row) { split.validation.append(index) } else { split.train.append(index) }
-        }
-        if split.validation.isEmpty, let nearest = hashes.min() {
-            split.validation = hashes.indices.filter { hashes[$0] == nearest }
-            split.train = hashes.indices.filter { hashes[$0] != nearest }
-        }
-        guard !split.train.isEmpty else {
-            throw DataError(
-                .option, file: path, message: "val_fraction \(rule.fraction) leaves no row to train on",
-                fix: "Lower `data.val_fraction`, or name a `data.eval` file instead.")
-        }
-        return split
-    }
-}
