@@ -43,6 +43,53 @@ import TextCore
         #expect(try JSON(parsing: "3.0").int == 3)
         #expect(try JSON(parsing: "3.5").int == nil)
     }
+
+    /// A text is found whole wherever its last quote, an escape or a wider character lies among the words of eight bytes
+    /// that are looked at together.
+    @Test func textsOfEveryLengthAreReadWhole() throws {
+        let inserts = [("", ""), ("\\n", "\n"), ("\\\"", "\""), ("é", "é"), ("\\ud83d\\ude00", "😀"), ("日", "日")]
+        for length in 0...40 {
+            for position in 0...length {
+                for (written, meant) in inserts {
+                    let before = String(repeating: "x", count: position)
+                    let after = String(repeating: "~", count: length - position)
+                    let value = try JSON(parsing: "[\"\(before)\(written)\(after)\", 1]")
+                    #expect(value == [.string(before + meant + after), 1])
+                }
+            }
+        }
+    }
+
+    @Test func aWrongByteIsFoundWhereverItLies() throws {
+        let wrong: [(byte: [UInt8], message: String, isAtStart: Bool)] = [
+            ([0x1F], "a control character inside a string; write it as an escape", false),
+            ([0x00], "a control character inside a string; write it as an escape", false),
+            ([0xFF], "a string that is not valid UTF-8", true),
+            ([0xC3], "a string that is not valid UTF-8", true),
+            ([0xED, 0xA0, 0x80], "a string that is not valid UTF-8", true),
+            ([0xF0, 0x9F, 0x98], "a string that is not valid UTF-8", true),
+        ]
+        for prefix in ["", "\\n"] {
+            for position in 0...20 {
+                for (bytes, message, isAtStart) in wrong {
+                    let before = Array((prefix + String(repeating: "x", count: position)).utf8)
+                    let text = [0x22] + before + bytes + Array("yyyyyyyyyy\"".utf8)
+                    let error = #expect(throws: JSONError.self) { try JSON(parsing: text) }
+                    #expect(error?.message == message)
+                    #expect(error?.offset == (isAtStart ? 1 : 1 + before.count))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("0", 0), ("-0", 0), ("-7", -7), ("999999999999999999", 999_999_999_999_999_999),
+        ("-999999999999999999", -999_999_999_999_999_999), ("1000000000000000000", 1_000_000_000_000_000_000),
+        ("9223372036854775807", .max), ("-9223372036854775808", .min),
+    ])
+    func integersAreExact(text: String, value: Int) throws {
+        #expect(try JSON(parsing: text) == .integer(value))
+    }
 }
 
 @Suite struct NearestNameTests {

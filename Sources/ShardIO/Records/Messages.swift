@@ -8,6 +8,7 @@ extension RecordFormat {
         name: "messages",
         summary: "{messages: [{role, content, tool_calls?, weight?}], tools?, chat_template_kwargs?}",
         fields: ["messages", "conversations", "tools", "functions", "chat_template_kwargs"],
+        typedColumns: ["messages", "conversations"],
         recognise: { fields in
             for key in ["messages", "conversations"] where firstElement(fields[key], has: "role") { return [key] }
             return nil
@@ -28,28 +29,42 @@ package struct Turns {
     package var mayTrain: [Bool] = []
 }
 
-private let knownRoles = ["system", "developer", "user", "assistant", "tool", "function"]
+let knownRoles = ["system", "developer", "user", "assistant", "tool", "function"]
 
 extension RowFields {
     /// Takes a list of messages and checks each.
     package mutating func takeMessages(_ key: String) throws(DataError) -> Turns {
-        let value = try take(key)
-        guard let elements = value.array else { throw wrongType(value, expected: "a list of messages", at: "$.\(key)") }
-        guard !elements.isEmpty else {
-            throw error(
-                .field, at: "$.\(key)", message: "the list of messages is empty",
-                fix: "Delete the row; there is nothing to train on.")
+        switch typed?.take(key) {
+        case .messages(let messages, let mayTrain)?:
+            guard !messages.isEmpty else { throw emptyList("messages", at: "$.\(key)") }
+            return Turns(messages: messages, mayTrain: mayTrain ?? messages.map { _ in true })
+        case let other?: throw wrongType(other.json, expected: "a list of messages", at: "$.\(key)")
+        case nil: return try checkedTurns(try take(key), at: "$.\(key)")
         }
+    }
+
+    /// Checks a list of messages; an answer may have none, a prompt or a conversation may not.
+    package func checkedTurns(_ value: JSON, at path: String, mayBeEmpty: Bool = false) throws(DataError) -> Turns {
+        guard let elements = value.array else { throw wrongType(value, expected: "a list of messages", at: path) }
+        guard mayBeEmpty || !elements.isEmpty else { throw emptyList("messages", at: path) }
         var turns = Turns()
+        turns.messages.reserveCapacity(elements.count)
+        turns.mayTrain.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
-            let (message, mayTrain) = try checkedMessage(element, at: "$.\(key)[\(index)]")
+            let (message, mayTrain) = try checkedMessage(element, at: "\(path)[\(index)]")
             turns.messages.append(message)
             turns.mayTrain.append(mayTrain)
         }
         return turns
     }
 
-    private func checkedMessage(_ element: JSON, at path: String) throws(DataError) -> (JSON, Bool) {
+    func emptyList(_ what: String, at path: String) -> DataError {
+        error(
+            .field, at: path, message: "the list of \(what) is empty",
+            fix: "Delete the row; there is nothing to train on.")
+    }
+
+    func checkedMessage(_ element: JSON, at path: String) throws(DataError) -> (JSON, Bool) {
         guard var message = element.object else { throw wrongType(element, expected: "a message object", at: path) }
         guard let role = message["role"] else {
             throw error(
@@ -112,26 +127,35 @@ extension RowFields {
         -> ConversationRecord
     {
         let tools = try takeTools()
-        var arguments: JSON = [:]
-        if let value = takeIfPresent("chat_template_kwargs") {
-            arguments = try parsedIfText(value, at: "$.chat_template_kwargs")
-            guard arguments.object != nil else {
-                throw wrongType(arguments, expected: "an object", at: "$.chat_template_kwargs")
-            }
-        }
+        let arguments = try takeTemplateArguments()
         return ConversationRecord(
             messages: turns.messages, mayTrain: turns.mayTrain, promptCount: promptCount, tools: tools,
             chatTemplateArguments: arguments, info: try takeInfo())
     }
 
+    /// Takes the template's variables, an object or JSON text of one.
+    mutating func takeTemplateArguments() throws(DataError) -> JSON {
+        guard let value = takeUntyped("chat_template_kwargs") else { return [:] }
+        let arguments = try parsedIfText(value, at: "$.chat_template_kwargs")
+        guard arguments.object != nil else {
+            throw wrongType(arguments, expected: "an object", at: "$.chat_template_kwargs")
+        }
+        return arguments
+    }
+
     /// Takes `tools` (a list, or JSON text of one) or the older `functions`; `nil` when there are none.
-    private mutating func takeTools() throws(DataError) -> [JSON]? {
-        let key = self["tools"] == nil ? "functions" : "tools"
-        guard let value = takeIfPresent(key) else { return nil }
-        let parsed = try parsedIfText(value, at: "$.\(key)")
-        guard let tools = parsed.array else { throw wrongType(parsed, expected: "a list of tools", at: "$.\(key)") }
+    mutating func takeTools() throws(DataError) -> [JSON]? {
+        if let tools = takeUntyped("tools") { return try checkedTools(tools, key: "tools", at: "$.tools") }
+        guard let functions = takeUntyped("functions") else { return nil }
+        return try checkedTools(functions, key: "functions", at: "$.functions")
+    }
+
+    /// Checks `tools` or `functions`, which a row may have as JSON text.
+    func checkedTools(_ value: JSON, key: String, at path: String) throws(DataError) -> [JSON]? {
+        let parsed = try parsedIfText(value, at: path)
+        guard let tools = parsed.array else { throw wrongType(parsed, expected: "a list of tools", at: path) }
         for (index, tool) in tools.enumerated() where tool.object == nil {
-            throw wrongType(tool, expected: "a tool (an object)", at: "$.\(key)[\(index)]")
+            throw wrongType(tool, expected: "a tool (an object)", at: "\(path)[\(index)]")
         }
         // Some templates take an empty list for tools on offer.
         guard !tools.isEmpty else { return nil }
