@@ -345,7 +345,7 @@ private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) th
             #expect(source.frames.rowCount == count)
             // 4 MB of text in frames of 256 KiB.
             #expect((10...20).contains(source.frames.count))
-            let order = Order(count: source.frames.count, seed: 7, epoch: 0)
+            let order = FeistelPermutation(count: source.frames.count, seed: 7, epoch: 0)
             var sum = 0
             for place in 0..<source.frames.count {
                 let frame = try source.frame(order[place])
