@@ -39,6 +39,19 @@ func framedRows(_ source: any FramedSource) throws -> [JSON] {
     return rows
 }
 
+/// The bytes of all rows of a source by its frames, each ended by a line feed.
+func framedText(_ source: any FramedSource) throws -> [UInt8] {
+    var text: [UInt8] = []
+    for index in 0..<source.frames.count {
+        let frame = try source.frame(index)
+        for row in 0..<frame.count {
+            frame.withBytes(of: row) { text += $0 }
+            text.append(UInt8(ascii: "\n"))
+        }
+    }
+    return text
+}
+
 /// All rows of a source one after the other.
 func streamedRows(_ source: any RecordSource) throws -> [JSON] {
     var stream = try source.rows()
