@@ -30,22 +30,35 @@ struct HoneBench: ParsableCommand {
     @Option(help: "Threads; the number of processors unless given.")
     var threads = 0
 
+    @Option(help: "Text of the data set that is read, in MB; 100 for shards, 2000 for stream-memory unless given.")
+    var megabytes: Int?
+
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
     @Flag(help: .hidden)
     var single = false
 
+    @Option(help: .hidden)
+    var read: String?
+
     func validate() throws {
         guard repetitions >= 1 else { throw ValidationError("--repetitions is at least 1") }
         guard (0...64).contains(threads) else { throw ValidationError("--threads is from 0 to 64") }
+        guard megabytes.map({ (1...100_000).contains($0) }) ?? true else {
+            throw ValidationError("--megabytes is from 1 to 100000")
+        }
         guard !single || work.count == 1 else { throw ValidationError("--single measures one --work") }
     }
 
     func run() throws {
+        if let read {
+            print(try StreamMemory(reading: read).json.text())
+            return
+        }
         if single {
             let measurement = try work[0].measure(
-                BenchmarkModel(folder: model), repetitions: repetitions, threads: threads)
+                BenchmarkModel(folder: model), repetitions: repetitions, threads: threads, megabytes: megabytes)
             print(measurement.json.text())
             return
         }
@@ -70,6 +83,7 @@ struct HoneBench: ParsableCommand {
     private func arguments(for work: Work, model: String?) -> [String] {
         var list = ["--single", "--work", work.rawValue, "--repetitions", "\(repetitions)", "--threads", "\(threads)"]
         if let model { list += ["--model", model] }
+        if let megabytes { list += ["--megabytes", "\(megabytes)"] }
         return list
     }
 

@@ -7,6 +7,8 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case sftTiny = "sft-tiny"
     case decodeOne = "decode-1"
     case decodeMany = "decode-16"
+    case shards
+    case streamMemory = "stream-memory"
     case kernels
 
     /// For the table.
@@ -17,6 +19,8 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .sftTiny: "SFT, every weight of a tiny model, 32 × 20 tokens"
         case .decodeOne: "decoding, 1 sequence"
         case .decodeMany: "decoding, 16 sequences"
+        case .shards: "shards of preference rows, beside zstd -dc"
+        case .streamMemory: "memory of streaming, a small and a large data set"
         case .kernels: "operations of the catalogue"
         }
     }
@@ -30,7 +34,16 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
-    func measure(_ model: BenchmarkModel, repetitions: Int, threads: Int) throws -> Measurement {
+    /// Whether the work is counted in tokens and has a line in the table.
+    var isInTokens: Bool {
+        switch self {
+        case .shards, .streamMemory, .kernels: false
+        default: true
+        }
+    }
+
+    /// - Parameter megabytes: text of the data set that is read; `nil` for the usual size.
+    func measure(_ model: BenchmarkModel, repetitions: Int, threads: Int, megabytes: Int?) throws -> Measurement {
         setThreads(threads)
         switch self {
         case .sftFull:
@@ -43,6 +56,8 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
             ).run(repetitions)
         case .decodeOne: return try DecodingBenchmark(model: model.load(), sequences: 1).run(repetitions)
         case .decodeMany: return try DecodingBenchmark(model: model.load(), sequences: 16).run(repetitions)
+        case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
+        case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
         case .kernels: return OperationBenchmark().run(repetitions)
         }
     }
