@@ -137,6 +137,12 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
+            name: "DPOTests",
+            dependencies: [
+                "DPO", "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization",
+                "Training", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "RecipesTests",
             dependencies: [
                 "DPO", "Recipes", "ShardIO", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore",

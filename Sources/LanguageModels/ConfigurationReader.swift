@@ -101,6 +101,21 @@ package struct ConfigurationReader {
         }
     }
 
+    /// Whether the model is one for sequence classification; with one label that is a reward model, with more Hone has
+    /// none.
+    mutating func hasRewardHead() -> Bool {
+        let names = self["architectures"]?.array?.compactMap(\.string) ?? []
+        guard names.contains(where: { $0.hasSuffix(rewardArchitectureSuffix) }) else { return false }
+        // Without either key `transformers` assumes two labels.
+        let labels = self["id2label"]?.object?.count ?? self["num_labels"]?.int ?? 2
+        if labels != 1 {
+            problem(
+                "`id2label` (or `num_labels`) gives \(labels) labels: a reward model has 1, and Hone has no other models "
+                    + "for sequence classification")
+        }
+        return true
+    }
+
     /// - Throws: `ModelError` with all problems found.
     package func finish() throws(ModelError) {
         guard !problems.isEmpty else { return }

@@ -81,6 +81,8 @@ public struct DecoderConfiguration: Sendable, Hashable {
     public var tiesEmbeddings: Bool
     /// What happens to logits.
     public var logitTransform = LogitTransform()
+    /// Whether hidden states become one reward: `score` stands where other models have the output embedding.
+    public var hasRewardHead = false
     /// Standard deviation of the weights of a model from scratch.
     public var initializerRange: Float
 

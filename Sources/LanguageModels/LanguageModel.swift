@@ -4,7 +4,7 @@ public import TextCore
 /// A decoder-only transformer with its weights. It belongs to one task at a time.
 public final class LanguageModel: Module {
     /// What it is.
-    public let configuration: DecoderConfiguration
+    public internal(set) var configuration: DecoderConfiguration
     /// The configuration files it came with, which saving writes again.
     public internal(set) var files: ModelFiles
     /// The adapter attached to its linear layers; `nil` for none.
@@ -13,10 +13,14 @@ public final class LanguageModel: Module {
     private let embeddingWeight: Parameter
     private let blocks: [DecoderBlock]
     private let norm: RMSNorm
-    private let head: Linear?
+    /// `nil` where the input embedding serves, and in a reward model.
+    var languageHead: Linear?
+    /// `nil` in a language model.
+    var rewardHead: Linear?
 
-    /// The matrix that hidden states are multiplied with to give logits, [V, D].
-    public var outputEmbedding: Parameter { head?.weight ?? embeddingWeight }
+    /// The matrix that hidden states are multiplied with to give logits, [V, D]; the input embedding of a reward model,
+    /// which has no logits.
+    public var outputEmbedding: Parameter { languageHead?.weight ?? embeddingWeight }
     /// What happens to the logits then.
     public var logitTransform: LogitTransform { configuration.logitTransform }
     /// The linear layers of all blocks, in order; the head is not among them.
@@ -36,19 +40,23 @@ public final class LanguageModel: Module {
         }
         self.blocks = blocks
         norm = try RMSNorm("model.norm", width: configuration.width, configuration, from: source)
-        head =
-            configuration.tiesEmbeddings
+        languageHead =
+            configuration.tiesEmbeddings || configuration.hasRewardHead
             ? nil
             : try Linear(
                 "lm_head", inputs: configuration.width, outputs: configuration.vocabularySize, hasBias: false,
                 from: source)
+        rewardHead =
+            configuration.hasRewardHead
+            ? try Linear("score", inputs: configuration.width, outputs: 1, hasBias: false, from: source) : nil
     }
 
     public func visit(_ body: (String, Parameter) -> Void) {
         body("model.embed_tokens.weight", embeddingWeight)
         for block in blocks { block.visit(body) }
         norm.visit(body)
-        head?.visit(body)
+        languageHead?.visit(body)
+        rewardHead?.visit(body)
     }
 
     // MARK: Parameters
@@ -60,9 +68,11 @@ public final class LanguageModel: Module {
         return list
     }
 
-    /// All weights, the base model's first and then the adapter's, each once, always in the same order.
+    /// All weights, the base model's first and then the adapter's, each once, always in the same order. Beside an
+    /// adapter the reward head is one of the adapter's, under the name that its file has.
     public var namedParameters: [(name: String, parameter: Parameter)] {
-        baseParameters + (adapter?.namedParameters(of: self) ?? [])
+        guard let adapter else { return baseParameters }
+        return baseParameters.filter { $0.name != Self.rewardHeadName } + adapter.namedParameters(of: self)
     }
 
     /// Those of `namedParameters` that training changes.
@@ -74,7 +84,7 @@ public final class LanguageModel: Module {
     public enum Trainable: Sendable, Hashable {
         /// All weights of the base model.
         case full
-        /// The adapter's weights alone.
+        /// The adapter's weights and the reward head, if there is one.
         case adapter
         /// Nothing.
         case none
@@ -85,13 +95,13 @@ public final class LanguageModel: Module {
     /// - Precondition: for `.full` the weights are `float32`; for `.adapter` one is attached.
     public func setTrainable(_ mode: Trainable) {
         precondition(mode != .adapter || adapter != nil, "no adapter is attached that could be trained")
+        for (_, parameter) in adapter?.namedParameters(of: self) ?? [] { parameter.isTrainable = mode == .adapter }
         for (name, parameter) in baseParameters {
             precondition(
                 mode != .full || parameter.value.dtype == .float32,
                 "\(name) is \(parameter.value.dtype); load the model in float32 to train all of it")
-            parameter.isTrainable = mode == .full
+            parameter.isTrainable = mode == .full || mode == .adapter && parameter === rewardHead?.weight
         }
-        for (_, parameter) in adapter?.namedParameters(of: self) ?? [] { parameter.isTrainable = mode == .adapter }
     }
 
     // MARK: Forward
@@ -104,7 +114,8 @@ public final class LanguageModel: Module {
     /// - Returns: [T, D].
     public func hiddenStates(_ tokens: PackedTokens, options: ForwardOptions = ForwardOptions()) -> Tensor {
         let pass = ForwardPass(
-            configuration, lengths: tokens.lengths, starts: tokens.lengths.map { _ in 0 }, options: options)
+            configuration, lengths: tokens.lengths, starts: tokens.startPositions, prefixes: tokens.prefixes,
+            options: options)
         return run(tokens.ids, pass)
     }
 
@@ -146,23 +157,28 @@ public final class LanguageModel: Module {
         return root.converted(to: embeddingWeight.value.dtype).scalar
     }
 
-    /// Log-probability, entropy and top-1 flag of labels, without the logits ever being whole.
+    /// Log-probability, entropy, top-1 flag and other statistics of labels, without the logits ever being whole.
     ///
     /// - Parameters:
     ///   - hidden: [N, D], only the positions that carry loss.
     ///   - labels: N ids in 0 ..< V.
     ///   - expectsUniformGradient: promises that the loss is a constant times the sum of the log-probabilities.
+    /// - Precondition: the model has no reward head.
     public func labelLogProbabilities(
         hidden: Tensor, labels: [Int32], expectsUniformGradient: Bool = false
     ) -> LabelLogProbabilities {
-        TensorCore.labelLogProbabilities(
+        precondition(!hasRewardHead, "a reward model has no logits")
+        return TensorCore.labelLogProbabilities(
             hidden, outputEmbedding.tensor, labels: labels, transform: logitTransform,
             expectsUniformGradient: expectsUniformGradient)
     }
 
     /// The logits of hidden states: [N, D] → [N, V]. Not differentiable; for generation and checks.
+    ///
+    /// - Precondition: the model has no reward head.
     public func logits(hidden: Tensor) -> Tensor {
-        TensorCore.logits(hidden, outputEmbedding.value, transform: logitTransform)
+        precondition(!hasRewardHead, "a reward model has no logits")
+        return TensorCore.logits(hidden, outputEmbedding.value, transform: logitTransform)
     }
 
     /// - Throws: `ModelError` for a token id outside the vocabulary, or for more tokens than the context has.

@@ -21,8 +21,11 @@ public enum ModelLoader {
 
     /// The model in a folder, with every weight it needs and no other.
     ///
-    /// - Parameter dtype: how matrices are stored; norms and biases are always `float32`. Only `float32` can be
-    ///   trained whole.
+    /// A folder in the layout of `transformers` for sequence classification with one label gives a model with a reward
+    /// head.
+    ///
+    /// - Parameter dtype: how matrices are stored; norms, biases and the reward head are always `float32`. Only
+    ///   `float32` can be trained whole.
     /// - Throws: `ModelError` if a file is missing or damaged, the family or a setting is not supported, or tensors
     ///   are missing, unknown or of another shape (all of them at once).
     public static func load(folder: URL, dtype: DType = .float32) throws(ModelError) -> LanguageModel {
@@ -30,9 +33,8 @@ public enum ModelLoader {
         let checkpoint = try Checkpoint(folder: folder)
         try audit(checkpoint, configuration, location: folder.path)
         return try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
-            Parameter(
-                try checkpoint.tensor(
-                    named: specification.name, dtype: specification.shape.count > 1 ? dtype : .float32))
+            let isMatrix = specification.shape.count > 1 && specification.name != LanguageModel.rewardHeadName
+            return Parameter(try checkpoint.tensor(named: specification.name, dtype: isMatrix ? dtype : .float32))
         }
     }
 

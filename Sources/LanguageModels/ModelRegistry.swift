@@ -4,6 +4,8 @@ public import TextCore
 public struct ModelFamily: Sendable {
     /// The `model_type` of its configurations.
     public let modelType: String
+    /// How the names of its classes in `transformers` begin, before `ForSequenceClassification`.
+    let classPrefix: String
     /// A small configuration with every feature of the family, for the checks that run over the registry.
     package let sample: JSON
     let translate: @Sendable (inout ConfigurationReader) -> DecoderConfiguration
@@ -37,7 +39,8 @@ public enum ModelRegistry {
                 location: location)
         }
         var reader = ConfigurationReader(json, location: location)
-        let configuration = family.translate(&reader)
+        var configuration = family.translate(&reader)
+        configuration.hasRewardHead = reader.hasRewardHead()
         try reader.finish()
         return configuration
     }

@@ -6,6 +6,7 @@ import TextCore
 extension LanguageModel {
     /// Writes the model as a Hugging Face folder: `config.json` as it was read, weights (tied ones once), and the
     /// tokenizer's files from another folder. The adapter, if any, is not written (see `saveAdapter`, `mergeAdapter`).
+    /// With a reward head the folder is one for `AutoModelForSequenceClassification`.
     ///
     /// - Parameters:
     ///   - dtype: the type of the numbers in the file; `nil` for the type each weight has.

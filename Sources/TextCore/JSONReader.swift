@@ -1,13 +1,5 @@
 internal import OrderedCollections
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
-
 /// Reads JSON text from its bytes: a whole document, or value by value for callers that know what to expect.
 ///
 /// The bytes must outlive the reader.
@@ -249,10 +241,32 @@ extension JSONReader {
             let value = bytes[integerStart..<position].reduce(0) { $0 * 10 + Int($1 & 15) }
             return .integer(integerStart == start ? value : -value)
         }
+        if let value = exactDecimal(from: start) { return .number(value) }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isInteger, let value = Int(text) { return .integer(value) }
         guard let value = Double(text), value.isFinite else { throw error("number \(text) is out of range", at: start) }
         return .number(value)
+    }
+
+    /// The number that ends here, if it is a short decimal fraction: up to fifteen digits and powers of ten up to 10²² are
+    /// exact, so that one division rounds it as it must be.
+    private func exactDecimal(from start: Int) -> Double? {
+        guard position - start <= 16 else { return nil }
+        var digits = 0
+        var power = 1.0
+        var isFraction = false
+        for byte in bytes[start..<position] {
+            switch byte {
+            case UInt8(ascii: "-"): continue
+            case UInt8(ascii: "."): isFraction = true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digits = digits * 10 + Int(byte & 15)
+                if isFraction { power *= 10 }
+            default: return nil
+            }
+        }
+        let value = Double(digits) / power
+        return bytes[start] == UInt8(ascii: "-") ? -value : value
     }
 
     private mutating func skipDigits() throws(JSONError) {
@@ -262,45 +276,13 @@ extension JSONReader {
     }
 }
 
-/// A byte in each of the eight of a word.
-private func eight(_ byte: UInt8) -> UInt64 { 0x0101_0101_0101_0101 * UInt64(byte) }
-
 extension JSONReader {
     /// Moves to the next quote, backslash or control character, or to the end.
     @inline(__always)
     private mutating func skipPlainRun() {
-        guard let base = bytes.baseAddress else { return }
-        let count = bytes.count
-        var index = position
-        var high: UInt64 = 0
-        while index + 8 <= count {
-            let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            // A byte's top bit is set where the byte is a quote, a backslash or below 0x20. Borrows from a byte that is
-            // found may mark bytes above it too, so only the lowest mark counts.
-            let quotes = word ^ eight(UInt8(ascii: "\""))
-            let slashes = word ^ eight(UInt8(ascii: "\\"))
-            let found =
-                ((quotes &- eight(1)) & ~quotes | (slashes &- eight(1)) & ~slashes | (word &- eight(0x20)) & ~word)
-                & eight(0x80)
-            if found != 0 {
-                let plain = found.trailingZeroBitCount / 8
-                high |= word & ((1 << (8 * UInt64(plain))) &- 1)
-                index += plain
-                position = index
-                if high & eight(0x80) != 0 { sawNonASCII = true }
-                return
-            }
-            high |= word
-            index += 8
-        }
-        if high & eight(0x80) != 0 { sawNonASCII = true }
-        while index < count {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
-            if byte >= 0x80 { sawNonASCII = true }
-            index += 1
-        }
-        position = index
+        let run = bytes.plainRun(from: position)
+        position = run.end
+        if !run.isASCII { sawNonASCII = true }
     }
 
     private func plainBytes(from start: Int) -> UnsafeBufferPointer<UInt8> {
@@ -310,13 +292,7 @@ extension JSONReader {
     /// The text that UTF-8 bytes are.
     private func text(_ content: UnsafeBufferPointer<UInt8>, isASCII: Bool, at offset: Int) throws(JSONError) -> String
     {
-        let text = String(decoding: content, as: UTF8.self)
-        guard !isASCII, let source = content.baseAddress else { return text }
-        // Decoding mends what is not UTF-8; bytes that needed no mending are still the same.
-        let isSame = text.utf8.withContiguousStorageIfAvailable { decoded in
-            decoded.count == content.count && memcmp(decoded.baseAddress ?? source, source, content.count) == 0
-        }
-        guard isSame ?? text.utf8.elementsEqual(content) else {
+        guard let text = content.text(isASCII: isASCII) else {
             throw error("a string that is not valid UTF-8", at: offset)
         }
         return text
@@ -352,6 +328,7 @@ extension JSONReader {
             code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
         }
         guard let scalar = Unicode.Scalar(code) else { throw error("a lone surrogate", at: start) }
+        if code >= 0x80 { sawNonASCII = true }
         text.append(contentsOf: String(scalar).utf8)
     }
 

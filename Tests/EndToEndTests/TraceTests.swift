@@ -6,18 +6,21 @@ import TestSupport
 import Testing
 import TextCore
 
-/// Every trace of supervised fine-tuning in `goldens/trl`, run again through `hone train` and a recipe.
+/// Every trace of a method that Hone has in `goldens/trl`, run again through `hone train` and a recipe.
 @Suite struct TraceTests {
     struct Trace: CustomTestStringConvertible, Sendable {
         let url: URL
         var name: String { url.deletingPathExtension().lastPathComponent }
+        var method: String { String(name.prefix { $0 != "-" }) }
         var testDescription: String { name }
     }
 
     static let traces = Result {
         guard let folder = try SharedFolder.url("goldens/trl") else { return [Trace]() }
         return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.lastPathComponent.hasPrefix("sft-") && $0.pathExtension == "json" }
+            .filter { url in
+                url.pathExtension == "json" && ["sft-", "dpo-"].contains { url.lastPathComponent.hasPrefix($0) }
+            }
             .sorted { $0.path < $1.path }.map(Trace.init)
     }
 
@@ -33,7 +36,8 @@ import TextCore
         let config = try #require(golden["config"])
         let folder = trace.url.deletingLastPathComponent()
         try workspace.write(
-            try recipe(config, goldens: folder, model: workspace.model).text(.pretty), to: "recipe.yaml")
+            try recipe(config, method: trace.method, goldens: folder, model: workspace.model).text(.pretty),
+            to: "recipe.yaml")
         try workspace.train()
         try compareSteps(try workspace.steps(), with: try #require(golden["steps"]?.array))
         let model = try finalModel(workspace, isAdapter: config["adapter"]?.isNull == false)
@@ -45,41 +49,50 @@ import TextCore
     }
 
     /// The recipe that asks for what a trace's `config` says. A key that is not known here fails the test.
-    private func recipe(_ config: JSON, goldens: URL, model: URL) throws -> JSON {
-        var rest = try #require(config.object)
-        func take(_ key: String) -> JSON? {
-            let value = rest.removeValue(forKey: key)
-            return value == .some(.null) ? Optional.none : value
-        }
-        var train: JSON = ["warmup_steps": take("warmup_steps") ?? 0]
-        let names = [
+    private func recipe(_ config: JSON, method: String, goldens: URL, model: URL) throws -> JSON {
+        var config = TraceConfiguration(try #require(config.object))
+        var train = config.renamed([
             "per_device_train_batch_size": "micro_batch_size", "lr_scheduler_type": "lr_scheduler",
             "gradient_accumulation_steps": "gradient_accumulation_steps", "max_steps": "max_steps",
             "learning_rate": "learning_rate", "weight_decay": "weight_decay", "max_grad_norm": "max_grad_norm",
-        ]
-        if case .object(var members) = train {
-            for (key, name) in names.sorted(by: { $0.key < $1.key }) { members[name] = take(key) }
-            members["betas"] = [try #require(take("adam_beta1")), try #require(take("adam_beta2"))]
-            train = .object(members)
-        }
+        ])
+        // What TRL has where a trace says nothing.
+        train["warmup_steps"] = config.take("warmup_steps") ?? 0
+        train["betas"] = [config.take("adam_beta1") ?? 0.9, config.take("adam_beta2") ?? 0.999]
+        train["weight_decay"] = train["weight_decay"] ?? 0
         let adapter: JSON =
-            take("adapter").map {
+            config.take("adapter").map {
                 ["init_from": .string(goldens.appending(path: $0.string ?? "").path)]
             } ?? "full"
+        let options: OrderedDictionary<String, JSON>
+        if method == "sft" {
+            options = [
+                "train_on": config.take("completion_only_loss") == true ? "completion" : "all",
+                "loss": config.take("loss_type") ?? "nll",
+            ]
+        } else {
+            var renamed = config.renamed([
+                "beta": "beta", "loss_type": "loss", "loss_weights": "loss_weights",
+                "label_smoothing": "label_smoothing", "f_divergence_type": "f_divergence", "ld_alpha": "ld_alpha",
+                "use_weighting": "wpo",
+            ])
+            // TRL takes the mean over the tokens of each micro-batch.
+            if renamed["loss"]?.array?.contains("sft") == true { renamed["sft_mean"] = "micro_batch" }
+            options = renamed
+        }
         let result: JSON = [
-            "schema": 1, "name": "run", "model": .string(model.path), "adapter": adapter, "method": "sft",
-            "sft": [
-                "train_on": take("completion_only_loss") == true ? "completion" : "all",
-                "loss": take("loss_type") ?? "nll",
-            ],
+            "schema": 1, "name": "run", "model": .string(model.path), "adapter": adapter, "method": .string(method),
             "data": [
-                "train": .string(goldens.appending(path: try #require(take("data")?.string)).path), "shuffle": false,
+                "train": .string(goldens.appending(path: try #require(config.take("data")?.string)).path),
+                "shuffle": false,
             ],
-            "sequence": ["max_length": try #require(take("max_length"))], "train": train,
+            "sequence": ["max_length": try #require(config.take("max_length"))], "train": .object(train),
             "logging": ["metrics": "trl"],
         ]
-        #expect(rest.isEmpty, "the trace asks for \(rest.keys.joined(separator: ", ")), which this test does not know")
-        return result
+        guard case .object(var members) = result else { return result }
+        members[method] = .object(options)
+        #expect(config.rest.isEmpty, "the trace asks for \(config.rest.keys), which this test does not know")
+        return .object(members)
     }
 
     private func compareSteps(_ steps: [Int: JSON], with golden: [JSON]) throws {
@@ -126,5 +139,26 @@ import TextCore
             let difference = zip(try found.tensor(named: entry.name).scalars, numbers).map { abs($0 - $1) }.max()
             #expect(difference ?? .infinity <= 1e-3, "\(entry.name) differs by \(difference ?? .infinity)")
         }
+    }
+}
+
+/// The keys of a trace's configuration while they are taken.
+private struct TraceConfiguration {
+    private(set) var rest: OrderedDictionary<String, JSON>
+
+    init(_ members: OrderedDictionary<String, JSON>) { rest = members }
+
+    mutating func take(_ key: String) -> JSON? {
+        let value = rest.removeValue(forKey: key)
+        return value == .some(.null) ? Optional.none : value
+    }
+
+    /// Takes what is there under other names.
+    mutating func renamed(_ names: [String: String]) -> OrderedDictionary<String, JSON> {
+        var result: OrderedDictionary<String, JSON> = [:]
+        for (key, name) in names.sorted(by: { $0.key < $1.key }) {
+            if let value = take(key) { result[name] = value }
+        }
+        return result
     }
 }

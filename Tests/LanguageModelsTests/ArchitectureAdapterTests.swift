@@ -187,7 +187,7 @@ import TextCore
         let file = folder.file("adapter_config.json")
         let original = try #require(try JSON(parsing: Data(contentsOf: file)).object)
         let changes: [(String, JSON)] = [
-            ("peft_type", "IA3"), ("task_type", "SEQ_CLS"), ("bias", "all"), ("init_lora_weights", "pissa"),
+            ("peft_type", "IA3"), ("task_type", "TOKEN_CLS"), ("bias", "all"), ("init_lora_weights", "pissa"),
             ("fan_in_fan_out", true), ("modules_to_save", ["lm_head"]), ("lora_bias", true), ("use_qalora", true),
             ("layer_replication", [[0, 2]]), ("some_future_setting", 3), ("layers_pattern", "h"), ("r", 0),
             ("target_modules", 5), ("rank_pattern", ["q_proj": "a"]),

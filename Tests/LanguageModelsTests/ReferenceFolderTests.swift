@@ -42,5 +42,25 @@ import Testing
             try writeLogits(to: place.appendingPathComponent("logits.safetensors"))
             model.removeAdapter()
         }
+        // The reward model and an adapter for the language model above, each with the reward of the last token.
+        func writeReward(to url: URL) throws {
+            let rewards = model.rewards(hidden: model.hiddenStates(PackedTokens([ids])))
+            let tokens = Tensor(ids.map { Float($0) }, shape: [ids.count])
+            let last = rewards.slice(ids.count - 1..<ids.count)
+            try SafetensorsWriter.write([.init("input_ids", tokens), .init("reward", last)], to: url)
+        }
+        model.attachRewardHead(seed: 4)
+        let reward = folder.appendingPathComponent("reward")
+        try model.save(to: reward, shardLimit: 12_000)
+        try writeReward(to: reward.appendingPathComponent("reward.safetensors"))
+        try model.attachAdapter(.init(rank: 3, alpha: 5), seed: 1)
+        for (name, parameter) in model.trainableParameters {
+            let stream = RandomStream(seed: 5, purpose: name)
+            parameter.value =
+                parameter.value + Tensor.uniform(parameter.value.shape, from: -0.2, to: 0.2, stream: stream)
+        }
+        let place = folder.appendingPathComponent("reward-adapter")
+        try model.saveAdapter(to: place)
+        try writeReward(to: place.appendingPathComponent("reward.safetensors"))
     }
 }

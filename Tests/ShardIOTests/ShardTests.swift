@@ -189,6 +189,35 @@ func writeDataset(
             try writeDataset(testRecords(3), to: folder, overwrite: true)
             #expect(try framedRows(try ShardedDataset(path: folder)) == testRecords(3))
             #expect(try DataSourceOpener.verify(path: folder).isIntact)
+            try write([1], to: "\(folder)/other-00000.jsonl.zst")
+            let foreign = #expect(throws: DataError.self) {
+                try writeDataset(testRecords(3), to: folder, overwrite: true)
+            }
+            #expect(foreign?.message == "the folder holds 'other-00000.jsonl.zst', a shard of something else")
+            #expect(try ShardedDataset(path: folder).frames.rowCount == 3)
+        }
+    }
+
+    @Test func whatAKilledWriterLeftIsCleared() throws {
+        try withFolder { folder in
+            try write([1], to: "\(folder)/.data-00000.jsonl.zst.tmp-1f")
+            try write([1], to: "\(folder)/.shuffle-0-3.tmp-1f")
+            try write([1], to: "\(folder)/notes.txt")
+            try writeDataset(testRecords(3), to: folder)
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            #expect(names == ["data-00000.jsonl.zst", "manifest.json", "notes.txt"])
+        }
+    }
+
+    @Test func aLineThatIsNoRecordIsRefused() throws {
+        try withFolder { folder in
+            let writer = try ShardWriter(path: "\(folder)/a-00000.jsonl.zst", schema: "text/1")
+            for line in ["", "[1]", " {}", "{\"a\":\n1}"] {
+                let error = #expect(throws: DataError.self) {
+                    try Array(line.utf8).withUnsafeBytes { try writer.append(line: $0) }
+                }
+                #expect(error?.message == "record 1 is not one line that starts with {")
+            }
         }
     }
 

@@ -85,12 +85,13 @@ import Testing
             var statistics: [[Float]] = []
             same(table, count: rows * columns) { kernels, output in
                 output = numbers(rows * columns, from: -8, to: 8)
-                var parts = [Float](repeating: 0, count: 4 * rows)
+                var parts = [Float](repeating: 0, count: 6 * rows)
                 parts.withUnsafeMutableBufferPointer {
                     let (logProbability, entropy) = ($0.baseAddress!, $0.baseAddress! + rows)
                     let (top1, logSum) = (entropy + rows, entropy + 2 * rows)
                     kernels.label_statistics(
-                        Int64(rows), Int64(columns), transform, &output, labels, logProbability, entropy, top1, logSum)
+                        Int64(rows), Int64(columns), transform, &output, labels, logProbability, entropy, top1, logSum,
+                        logSum + rows, logSum + 2 * rows)
                     kernels.label_gradient(
                         Int64(rows), Int64(columns), transform, &output, labels, logSum, entropy, logProbability,
                         logProbability)
@@ -98,6 +99,7 @@ import Testing
                 statistics.append(parts)
             }
             #expect(statistics[0].map(\.bitPattern) == statistics[1].map(\.bitPattern))
+            #expect(statistics[0].suffix(2 * rows).allSatisfy { $0 != 0 })
         }
         let x = numbers(6 * 70)
         let w = numbers(11 * 70, index: 1)
@@ -118,7 +120,11 @@ import Testing
 
     @Test(arguments: fast) func attentionKernelsAgree(table: Int) {
         let (tokens, heads, keyHeads, size) = (75, 4, 2, 24)
-        for (window, cap) in [(Int64(0), Float(0)), (20, 3)] {
+        // Whole documents, the last queries of one (a prefix's branch, a prompt in parts), and single new tokens.
+        let cases: [(window: Int64, cap: Float, queries: Int, dots: Int64)] = [
+            (0, 0, tokens, 0), (20, 3, tokens, 0), (0, 0, 33, 0), (20, 3, 33, 0), (0, 3, 2, 1),
+        ]
+        for (window, cap, queries, dots) in cases {
             var shape = hone_attention_shape(
                 heads: Int64(heads), key_heads: Int64(keyHeads), head_size: Int64(size), window: window, scale: 0.2,
                 cap: cap)
@@ -135,14 +141,15 @@ import Testing
                             v.withUnsafeBufferPointer { v in
                                 var document = hone_attention_document(
                                     query: q.baseAddress!, key: k.baseAddress!, value: v.baseAddress!, output: base,
-                                    log_sum: base + 2 * queryCount + 2 * keyCount, query_count: Int64(tokens),
+                                    log_sum: base + 2 * queryCount + 2 * keyCount, query_count: Int64(queries),
                                     key_count: Int64(tokens), query_stride: Int64(heads * size),
-                                    key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens))
+                                    key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens),
+                                    by_dot_products: dots)
                                 for head in 0..<heads {
-                                    for first in stride(from: 0, to: tokens, by: Int(HONE_ATTENTION_ROWS)) {
+                                    for first in stride(from: 0, to: queries, by: Int(HONE_ATTENTION_ROWS)) {
                                         kernels.attention(
                                             &shape, &document, Int64(head), Int64(first),
-                                            Int64(min(Int(HONE_ATTENTION_ROWS), tokens - first)), &scratch)
+                                            Int64(min(Int(HONE_ATTENTION_ROWS), queries - first)), &scratch)
                                     }
                                 }
                                 var gradient = hone_attention_gradient(

@@ -90,6 +90,44 @@ import TextCore
     func integersAreExact(text: String, value: Int) throws {
         #expect(try JSON(parsing: text) == .integer(value))
     }
+
+    /// Every sequence that could be UTF-8, whole, cut and with a wrong byte, is judged as the standard library does.
+    @Test func utf8IsJudgedAsTheStandardLibraryDoes() {
+        let follow: [[UInt8]] = [[], [0x41], [0x80], [0x8F], [0x90], [0x9F], [0xA0], [0xBF], [0xC0], [0xFF]]
+        let rest: [[UInt8]] = [[], [0x41], [0x80], [0xBF], [0xC0]]
+        var valid = 0
+        for lead in UInt8(0x80)...0xFF {
+            for second in follow {
+                for third in rest {
+                    for fourth in rest {
+                        let bytes = [lead] + second + third + fourth
+                        let expected = String(validating: bytes, as: UTF8.self)
+                        let text = [0x22] + Array("0123456789".utf8) + bytes + [0x22]
+                        #expect((try? JSON(parsing: text)) == expected.map { .string("0123456789" + $0) })
+                        if expected != nil { valid += 1 }
+                    }
+                }
+            }
+        }
+        #expect(valid > 1000)
+    }
+
+    @Test func decimalsAreRoundedAsTheStandardLibraryDoes() throws {
+        var state: UInt64 = 3
+        for _ in 0..<20_000 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            var digits = String(state >> 5).prefix(2 + Int(state >> 60))
+            digits.insert(".", at: digits.index(after: digits.startIndex))
+            let shift = Int(state >> 40) % (digits.count - 2)
+            let integer = digits.dropFirst(2).prefix(shift)
+            let text = (state >> 63 == 0 ? "" : "-") + "1" + integer + "." + digits.dropFirst(2 + shift)
+            #expect(try JSON(parsing: text) == .number(try #require(Double(text))), "\(text)")
+        }
+        for text in ["-0.0", "0.1", "1.7976931348623157e308", "5e-324", "123456789012345.6", "0.00000000000001"] {
+            let value = try #require(try JSON(parsing: text).double)
+            #expect(value.bitPattern == Double(text)?.bitPattern)
+        }
+    }
 }
 
 @Suite struct NearestNameTests {

@@ -31,7 +31,8 @@ typedef struct {
 } hone_logit_transform;
 
 // One document of a packed attention call. Rows of keys and values are `key_stride` floats apart, rows of queries and
-// outputs `query_stride`; head h of a row starts at h * head_size. The last query sees the last key.
+// outputs `query_stride`; head h of a row starts at h * head_size. The last query sees the last key: keys in front of
+// those of the queries belong to tokens before them, a cache or a prefix.
 typedef struct {
     const float *query;
     const float *key;
@@ -43,6 +44,9 @@ typedef struct {
     int64_t query_stride;
     int64_t key_stride;
     int64_t log_sum_stride;
+    // Scores as dot products along the head, which pays for a few queries over many keys; for the document and not for
+    // a block of it, because the two ways round differently.
+    int64_t by_dot_products;
 } hone_attention_document;
 
 typedef struct {
@@ -126,10 +130,11 @@ typedef struct {
                                const hone_attention_gradient *gradient, int64_t key_head, float *scratch);
 
     // For each row of logits [rows, columns] (after the transform): log-probability of the label, entropy in nats,
-    // whether the label has the highest logit (of equals, the lowest index), and the log of the sum of exponentials.
+    // whether the label has the highest logit (of equals, the lowest index), the log of the sum of exponentials, and
+    // (both may be null) the mean logit and the log of the sum of squared probabilities.
     void (*label_statistics)(int64_t rows, int64_t columns, hone_logit_transform transform, float *logits,
                              const int32_t *labels, float *log_probability, float *entropy, float *top1,
-                             float *log_sum);
+                             float *log_sum, float *mean_logit, float *log_square_sum);
     // Replaces transformed logits by the gradient with respect to the untransformed ones, for upstream gradients of
     // the log-probability and (may be null) of the entropy.
     void (*label_gradient)(int64_t rows, int64_t columns, hone_logit_transform transform, float *logits,

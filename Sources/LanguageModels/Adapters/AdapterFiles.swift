@@ -4,7 +4,7 @@ import TensorCore
 import TextCore
 
 extension LanguageModel {
-    /// Writes the adapter as PEFT does: `adapter_config.json` and `adapter_model.safetensors`.
+    /// Writes the adapter as PEFT does: `adapter_config.json` and `adapter_model.safetensors`. A reward head goes with it.
     ///
     /// - Parameter baseModel: what to name as the base model in the configuration.
     /// - Throws: `ModelError` if there is no adapter or a file cannot be written.
@@ -14,36 +14,41 @@ extension LanguageModel {
         let items = adapter.namedParameters(of: self).map { SafetensorsWriter.Item($0.name, $0.parameter.value) }
         try SafetensorsWriter.write(items, to: folder.appendingPathComponent("adapter_model.safetensors"))
         try SafetensorsWriter.write(
-            adapter.configuration.json(paths: adapter.paths, baseModel: baseModel),
+            adapter.configuration.json(paths: adapter.paths, baseModel: baseModel, hasRewardHead: hasRewardHead),
             to: folder.appendingPathComponent("adapter_config.json"), sortedKeys: true)
     }
 
-    /// Attaches an adapter that PEFT or `saveAdapter` wrote, and says that only it is trained.
+    /// Attaches an adapter that PEFT or `saveAdapter` wrote, and says that only it is trained. One for sequence
+    /// classification brings its reward head, which takes the place of the model's head.
     ///
     /// - Throws: `ModelError` if there is an adapter already, a file is missing or damaged, a setting is not
     ///   supported, or tensors are missing, unknown or of another shape (all of them at once).
     public func loadAdapter(from folder: URL) throws(ModelError) {
-        let configuration = try AdapterConfiguration(folder: folder)
+        let (configuration, bringsHead) = try AdapterConfiguration.read(folder)
         let url = folder.appendingPathComponent("adapter_model.safetensors")
         let file = try SafetensorsFile(reading: url)
         var problems: [String] = []
-        var known: Set<String> = []
         var places: [String: String] = [:]
-        for target in try configuration.resolved(in: self, location: folder.path) {
-            for (name, shape) in Self.expected(target, usesMagnitude: configuration.usesMagnitude) {
-                // Some versions of PEFT keep the suffix of the module that holds the lengths.
-                let found = [name, name + ".weight"].first { file.entry(named: $0) != nil } ?? name
-                known.insert(found)
-                places[name] = found
-                guard let entry = file.entry(named: found) else {
-                    problems.append("tensor \(name) \(shape) is missing")
-                    continue
-                }
-                if entry.shape != shape {
-                    problems.append("tensor \(found) is \(entry.shape), and this model asks for \(shape)")
-                }
+        func expect(_ name: String, _ shape: [Int]) {
+            // Some versions of PEFT keep the suffix of the module that holds the lengths.
+            let found = [name, name + ".weight"].first { file.entry(named: $0) != nil } ?? name
+            places[name] = found
+            guard let entry = file.entry(named: found) else {
+                problems.append("tensor \(name) \(shape) is missing")
+                return
+            }
+            if entry.shape != shape {
+                problems.append("tensor \(found) is \(entry.shape), and this model asks for \(shape)")
             }
         }
+        for target in try configuration.resolved(in: self, location: folder.path) {
+            for (name, shape) in Self.expected(target, usesMagnitude: configuration.usesMagnitude) {
+                expect(name, shape)
+            }
+        }
+        let headName = Adapter.prefix + Self.rewardHeadName
+        if bringsHead { expect(headName, [1, self.configuration.width]) }
+        let known = Set(places.values)
         for entry in file.entries where !known.contains(entry.name) {
             problems.append(
                 "tensor \(entry.name) \(entry.shape) belongs to no layer of this model that the configuration targets")
@@ -53,17 +58,19 @@ extension LanguageModel {
                 "the adapter does not fit this model; use the model that it was trained on:\n"
                     + problems.joined(separator: "\n"), location: url.path)
         }
+        let head = bringsHead ? try file.tensor(named: headName, dtype: .float32) : nil
         try attach(configuration, location: folder.path) { target, weight, _ throws(ModelError) in
             let name = Self.name(of: weight, at: target.layer.path)
             return try file.tensor(named: places[name] ?? name, dtype: .float32)
         }
+        if let head { setRewardHead(head) }
     }
 
     private static func name(of weight: AdapterWeight, at path: String) -> String {
         switch weight {
-        case .down: "base_model.model.\(path).lora_A.weight"
-        case .up: "base_model.model.\(path).lora_B.weight"
-        case .magnitude: "base_model.model.\(path).lora_magnitude_vector"
+        case .down: "\(Adapter.prefix)\(path).lora_A.weight"
+        case .up: "\(Adapter.prefix)\(path).lora_B.weight"
+        case .magnitude: "\(Adapter.prefix)\(path).lora_magnitude_vector"
         }
     }
 
@@ -82,8 +89,14 @@ extension AdapterConfiguration {
     ///
     /// - Throws: `ModelError` if the file cannot be read, or with every wrong or unsupported setting at once.
     public init(folder: URL) throws(ModelError) {
+        self = try Self.read(folder).configuration
+    }
+
+    /// The same, and whether the adapter's file holds a reward head.
+    static func read(_ folder: URL) throws(ModelError) -> (configuration: AdapterConfiguration, bringsHead: Bool) {
         let url = folder.appendingPathComponent("adapter_config.json")
-        try self.init(json: try ModelLoader.json(at: url), location: url.path)
+        let json = try ModelLoader.json(at: url)
+        return (try AdapterConfiguration(json: json, location: url.path), json["task_type"] == "SEQ_CLS")
     }
 
     init(json: JSON, location: String) throws(ModelError) {
@@ -117,7 +130,7 @@ extension AdapterConfiguration {
     }
 
     /// The content of `adapter_config.json`. Targets are written so that PEFT finds the layers at `paths`.
-    func json(paths: [String], baseModel: String?) -> JSON {
+    func json(paths: [String], baseModel: String?, hasRewardHead: Bool) -> JSON {
         func number(_ value: Double) -> JSON { Int(exactly: value).map { .integer($0) } ?? .number(value) }
         func names(_ targets: Targets) -> JSON {
             switch targets {
@@ -127,11 +140,12 @@ extension AdapterConfiguration {
             }
         }
         return [
-            "peft_type": "LORA", "task_type": "CAUSAL_LM", "inference_mode": true, "revision": .null,
+            "peft_type": "LORA", "task_type": hasRewardHead ? "SEQ_CLS" : "CAUSAL_LM", "inference_mode": true,
+            "revision": .null,
             "base_model_name_or_path": baseModel.map { .string($0) } ?? .null, "r": .integer(rank),
             "lora_alpha": number(alpha), "lora_dropout": .number(dropout), "target_modules": names(targets),
             "exclude_modules": excluded.map(names) ?? .null, "bias": "none", "fan_in_fan_out": false,
-            "init_lora_weights": true, "modules_to_save": .null, "layers_pattern": .null,
+            "init_lora_weights": true, "modules_to_save": hasRewardHead ? ["score"] : .null, "layers_pattern": .null,
             "layers_to_transform": layers.map { .array($0.map { .integer($0) }) } ?? .null,
             "rank_pattern": .object(rankPattern.mapValues { .integer($0) }),
             "alpha_pattern": .object(alphaPattern.mapValues(number)), "use_rslora": .bool(usesRankStabilization),
@@ -146,7 +160,7 @@ extension ConfigurationReader {
     private static let adapterKeys: Set<String> = [
         "r", "lora_alpha", "lora_dropout", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
         "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "peft_type", "task_type", "bias",
-        "init_lora_weights",
+        "init_lora_weights", "modules_to_save",
     ]
 
     /// Keys that change nothing about a LoRA adapter that is used for a causal language model.
@@ -159,7 +173,15 @@ extension ConfigurationReader {
     fileprivate mutating func refuseUnsupportedAdapter() {
         let text = { (value: JSON) in value.string ?? value.text() }
         refuse("peft_type", unless: { text($0) == "LORA" }, because: "Hone has LORA (with rsLoRA and DoRA)")
-        refuse("task_type", unless: { text($0) == "CAUSAL_LM" }, because: "Hone has causal language models")
+        let isReward = json["task_type"] == "SEQ_CLS"
+        refuse(
+            "task_type", unless: { isReward || text($0) == "CAUSAL_LM" },
+            because: "Hone has causal language models (CAUSAL_LM) and reward models (SEQ_CLS)")
+        // PEFT names both of its usual heads for sequence classification; the models of Hone have `score`.
+        let heads: [JSON] = isReward ? ["score", "classifier"] : []
+        refuse(
+            "modules_to_save", unless: { $0.array?.allSatisfy(heads.contains) ?? false },
+            because: "the one module that Hone trains beside an adapter is the reward head, `score` of task SEQ_CLS")
         refuse(
             "bias", unless: { text($0) == "none" }, because: "Hone does not train biases beside an adapter; use none")
         refuse(

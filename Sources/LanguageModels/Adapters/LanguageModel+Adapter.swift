@@ -1,7 +1,8 @@
 import Foundation
 import TensorCore
 
-/// What merging an adapter changed, measured on a row of tokens spread over the vocabulary.
+/// What merging an adapter changed, measured on a row of tokens spread over the vocabulary. Of a reward model the
+/// logits are the rewards, one at each position.
 public struct MergeReport: Sendable, Hashable {
     /// The largest difference of a logit, before to after.
     public let largestDifference: Float
@@ -90,11 +91,12 @@ extension LanguageModel {
         return Self.report(before, probe())
     }
 
-    /// Logits of a short row whose ids are spread over the vocabulary.
+    /// Logits (or rewards) of a short row whose ids are spread over the vocabulary.
     private func probe() -> Tensor {
         let length = min(48, configuration.contextLength)
         let ids = (0..<length).map { ($0 * 7919 + 1) % configuration.vocabularySize }
-        return logits(hidden: hiddenStates(PackedTokens([ids])))
+        let hidden = hiddenStates(PackedTokens([ids]))
+        return hasRewardHead ? rewards(hidden: hidden).reshaped([length, 1]) : logits(hidden: hidden)
     }
 
     private static func report(_ before: Tensor, _ after: Tensor) -> MergeReport {

@@ -4,7 +4,7 @@ import TextCore
 extension ModelFamily {
     /// Gemma 2: norms around each part, soft-capped scores and logits, a window in every other layer.
     static let gemma2 = ModelFamily(
-        modelType: "gemma2",
+        modelType: "gemma2", classPrefix: "Gemma2",
         sample: sampleConfiguration("gemma2", ["sliding_window": 5, "query_pre_attn_scalar": 12]),
         translate: { reader in
             var decoder = reader.gemma(contextLength: 8192, theta: 10_000)
@@ -16,7 +16,7 @@ extension ModelFamily {
 
     /// Gemma 3, text only: heads of queries and keys are normalised, layers with a window rotate by another base.
     static let gemma3 = ModelFamily(
-        modelType: "gemma3_text",
+        modelType: "gemma3_text", classPrefix: "Gemma3Text",
         sample: sampleConfiguration("gemma3_text", ["sliding_window": 5, "sliding_window_pattern": 2]),
         translate: { reader in
             var decoder = reader.gemma(contextLength: 131_072, theta: 1_000_000)

@@ -4,7 +4,7 @@ import TextCore
 extension ModelFamily {
     /// Llama 2 and 3, SmolLM 2, and the many that share the architecture.
     static let llama = ModelFamily(
-        modelType: "llama",
+        modelType: "llama", classPrefix: "Llama",
         sample: sampleConfiguration(
             "llama",
             [

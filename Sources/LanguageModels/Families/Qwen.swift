@@ -4,7 +4,7 @@ import TextCore
 extension ModelFamily {
     /// Qwen 2 and 2.5: queries, keys and values have a bias.
     static let qwen2 = ModelFamily(
-        modelType: "qwen2",
+        modelType: "qwen2", classPrefix: "Qwen2",
         sample: sampleConfiguration(
             "qwen2",
             ["tie_word_embeddings": true, "use_sliding_window": true, "sliding_window": 4, "max_window_layers": 2]),
@@ -17,7 +17,7 @@ extension ModelFamily {
 
     /// Qwen 3 (dense): every head of queries and keys is normalised.
     static let qwen3 = ModelFamily(
-        modelType: "qwen3", sample: sampleConfiguration("qwen3", ["attention_bias": true]),
+        modelType: "qwen3", classPrefix: "Qwen3", sample: sampleConfiguration("qwen3", ["attention_bias": true]),
         translate: { reader in
             var decoder = reader.decoder(FamilyDefaults(keyHeads: 32, headSize: 128, contextLength: 32_768))
             reader.setQwenWindows(&decoder)

@@ -4,7 +4,7 @@ import TextCore
 extension ModelFamily {
     /// SmolLM 3: Llama in which some layers, every fourth unless listed, do not rotate queries and keys.
     static let smolLM3 = ModelFamily(
-        modelType: "smollm3",
+        modelType: "smollm3", classPrefix: "SmolLM3",
         sample: sampleConfiguration(
             "smollm3", ["no_rope_layer_interval": 2, "use_sliding_window": true, "sliding_window": 6]),
         translate: { reader in

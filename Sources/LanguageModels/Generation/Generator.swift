@@ -55,8 +55,9 @@ public struct Generator {
     /// What to generate.
     public let settings: GenerationSettings
 
-    /// - Throws: `ModelError` if a setting is out of range.
+    /// - Throws: `ModelError` if a setting is out of range or the model is a reward model.
     public init(_ model: LanguageModel, _ settings: GenerationSettings) throws(ModelError) {
+        try model.requireLanguageHead()
         try settings.sampling.check()
         guard settings.maximumNewTokens >= 1 else { throw ModelError("a completion has at least 1 token") }
         guard settings.batchLimit >= 1 else { throw ModelError("a batch has at least 1 sequence") }

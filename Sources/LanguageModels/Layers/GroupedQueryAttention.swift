@@ -74,7 +74,8 @@ final class GroupedQueryAttention: Module {
 
     private func attend(_ query: Tensor, _ key: Tensor, _ value: Tensor, _ pass: ForwardPass) -> Tensor {
         guard pass.caches != nil else {
-            return attention(query: query, key: key, value: value, lengths: pass.lengths, shape: shape)
+            return attention(
+                query: query, key: key, value: value, lengths: pass.lengths, prefixes: pass.prefixes, shape: shape)
         }
         var start = 0
         var sequences: [KeyValueRows] = []

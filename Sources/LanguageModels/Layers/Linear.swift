@@ -24,6 +24,14 @@ public final class Linear: Module {
             ? try source(WeightSpecification(name: path + ".bias", shape: [outputs], initial: .constant(0))) : nil
     }
 
+    /// A layer without bias around a weight.
+    init(_ path: String, weight: Parameter) {
+        self.path = path
+        (outputs, inputs) = (weight.value.shape[0], weight.value.shape[1])
+        self.weight = weight
+        bias = nil
+    }
+
     func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
         guard let adapter, pass.options.adapterEnabled else {
             return linear(x, weight.tensor, bias: bias?.tensor)

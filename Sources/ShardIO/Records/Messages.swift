@@ -44,14 +44,16 @@ extension RowFields {
     }
 
     /// Checks a list of messages; an answer may have none, a prompt or a conversation may not.
-    package func checkedTurns(_ value: JSON, at path: String, mayBeEmpty: Bool = false) throws(DataError) -> Turns {
-        guard let elements = value.array else { throw wrongType(value, expected: "a list of messages", at: path) }
-        guard mayBeEmpty || !elements.isEmpty else { throw emptyList("messages", at: path) }
+    package func checkedTurns(
+        _ value: JSON, at path: @autoclosure () -> String, mayBeEmpty: Bool = false
+    ) throws(DataError) -> Turns {
+        guard let elements = value.array else { throw wrongType(value, expected: "a list of messages", at: path()) }
+        guard mayBeEmpty || !elements.isEmpty else { throw emptyList("messages", at: path()) }
         var turns = Turns()
         turns.messages.reserveCapacity(elements.count)
         turns.mayTrain.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
-            let (message, mayTrain) = try checkedMessage(element, at: "\(path)[\(index)]")
+            let (message, mayTrain) = try checkedMessage(element, at: "\(path())[\(index)]")
             turns.messages.append(message)
             turns.mayTrain.append(mayTrain)
         }
@@ -64,59 +66,63 @@ extension RowFields {
             fix: "Delete the row; there is nothing to train on.")
     }
 
-    func checkedMessage(_ element: JSON, at path: String) throws(DataError) -> (JSON, Bool) {
-        guard var message = element.object else { throw wrongType(element, expected: "a message object", at: path) }
+    func checkedMessage(_ element: JSON, at path: @autoclosure () -> String) throws(DataError) -> (JSON, Bool) {
+        guard var message = element.object else { throw wrongType(element, expected: "a message object", at: path()) }
         guard let role = message["role"] else {
             throw error(
-                .field, at: path, message: "this message has no 'role'",
+                .field, at: path(), message: "this message has no 'role'",
                 fix: "Every message says who speaks: \(knownRoles.joined(separator: ", ")).")
         }
         guard let name = role.string, !name.isEmpty else {
-            throw wrongType(role, expected: "a role's name", at: path + ".role")
+            throw wrongType(role, expected: "a role's name", at: path() + ".role")
         }
         if !knownRoles.contains(name), let near = nearestName(to: name, among: knownRoles) {
             throw error(
-                .field, at: path + ".role", message: "unknown role '\(name)'",
+                .field, at: path() + ".role", message: "unknown role '\(name)'",
                 fix: "Did you mean '\(near)'? A turn with a misspelt role would not be trained as meant.")
         }
-        try checkContent(of: message, at: path)
-        let mayTrain = try takeWeight(of: &message, at: path)
+        try checkContent(of: message, at: path())
+        let mayTrain = try takeWeight(of: &message, at: path())
         return (.object(message), mayTrain)
     }
 
-    private func checkContent(of message: OrderedDictionary<String, JSON>, at path: String) throws(DataError) {
+    private func checkContent(of message: OrderedDictionary<String, JSON>, at path: @autoclosure () -> String)
+        throws(DataError)
+    {
         switch message["content"] {
         case .string: break
         case .array(let parts):
             for (index, part) in parts.enumerated() where part.object == nil {
-                throw wrongType(part, expected: "a content part (an object)", at: "\(path).content[\(index)]")
+                throw wrongType(part, expected: "a content part (an object)", at: "\(path()).content[\(index)]")
             }
         case nil:
             guard message["tool_calls"] != nil || message["function_call"] != nil else {
                 throw error(
-                    .field, at: path, message: "this message has neither 'content' nor 'tool_calls'",
+                    .field, at: path(), message: "this message has neither 'content' nor 'tool_calls'",
                     fix: "Give it a text, or delete it.")
             }
-        case let other?: throw wrongType(other, expected: "a string or a list of content parts", at: path + ".content")
+        case let other?:
+            throw wrongType(other, expected: "a string or a list of content parts", at: path() + ".content")
         }
         if let calls = message["tool_calls"] {
             guard let list = calls.array else {
-                throw wrongType(calls, expected: "a list of tool calls", at: path + ".tool_calls")
+                throw wrongType(calls, expected: "a list of tool calls", at: path() + ".tool_calls")
             }
             for (index, call) in list.enumerated() where call.object == nil {
-                throw wrongType(call, expected: "a tool call (an object)", at: "\(path).tool_calls[\(index)]")
+                throw wrongType(call, expected: "a tool call (an object)", at: "\(path()).tool_calls[\(index)]")
             }
         }
     }
 
     /// Takes `weight` off a message, which templates do not know.
-    private func takeWeight(of message: inout OrderedDictionary<String, JSON>, at path: String) throws(DataError)
+    private func takeWeight(of message: inout OrderedDictionary<String, JSON>, at path: @autoclosure () -> String)
+        throws(DataError)
         -> Bool
     {
         guard let weight = message.removeValue(forKey: "weight") else { return true }
         guard let number = weight.double, number == 0 || number == 1 else {
             throw error(
-                .field, at: path + ".weight", message: "a message's weight is 0 or 1, and is \(weight.text())",
+                .field, at: path() + ".weight", message: "a message's weight is 0 or 1, and is \(weight.text())",
                 fix: "0 leaves the turn untrained. Weigh whole rows with a `weight` beside the messages.")
         }
         return number == 1

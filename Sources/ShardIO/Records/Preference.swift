@@ -52,7 +52,8 @@ extension RowFields {
         let arguments = try takeTemplateArguments()
         return .preference(
             PreferenceRecord(
-                prompt: settled, chosen: chosen, rejected: rejected, margin: margin, tools: tools,
+                prompt: consume settled, chosen: consume chosen, rejected: consume rejected, margin: margin,
+                tools: tools,
                 chatTemplateArguments: arguments, info: try takeInfo()))
     }
 

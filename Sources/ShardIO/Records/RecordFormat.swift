@@ -83,7 +83,7 @@ public struct RecordDecoder: Sendable {
     ///   - columns: fields that have another name in the file.
     /// - Throws: `DataError` when the name is unknown, a mapped column is missing, or the rows fit no format, several,
     ///   or different ones.
-    public init(source: some RecordSource, format name: String = "auto", columns: [ColumnMapping] = [])
+    public init(source: any RecordSource, format name: String = "auto", columns: [ColumnMapping] = [])
         throws(DataError)
     {
         self.columns = columns
@@ -160,7 +160,7 @@ public struct RecordDecoder: Sendable {
 
     private typealias Recognition = (format: RecordFormat, keys: [String], rows: Int)
 
-    private static func recognise(source: some RecordSource, columns: [ColumnMapping]) throws(DataError) -> Recognition
+    private static func recognise(source: any RecordSource, columns: [ColumnMapping]) throws(DataError) -> Recognition
     {
         var stream = try source.rows()
         var found: (format: RecordFormat, keys: [String], line: Int)?

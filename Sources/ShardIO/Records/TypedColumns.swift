@@ -96,12 +96,11 @@ private struct TypedRowParser {
             } else {
                 reader.position = start
                 let name = try string()
-                guard others.index(forKey: name) == nil else { throw Unusual() }
                 try take(":")
                 let value = try value(depth: 1).withoutNulls
                 hasNulls = hasNulls || value.isNull
                 if others.isEmpty { others.reserveCapacity(4) }
-                others[name] = value
+                guard others.updateValue(value, forKey: name) == nil else { throw Unusual() }
             }
         } while reader.take(UInt8(ascii: ","))
         try take("}")
@@ -160,21 +159,21 @@ private struct TypedRowParser {
         let shapes = MessageShapes.shared
         let firstKey = ShortKey(first)
         let isRoleFirst = firstKey == MessageShapes.role
-        var role: JSON?
-        var content: JSON?
+        var role: Int?
+        var content: String?
         if isRoleFirst {
-            role = reader.takePlainBytes().flatMap(shapes.role)
-        } else if firstKey == MessageShapes.content, reader.peek() == UInt8(ascii: "\"") {
-            content = .string(try string())
+            role = knownRole()
+        } else if firstKey == MessageShapes.content {
+            content = try stringIfNext()
         }
         if role != nil || content != nil, reader.take(UInt8(ascii: ",")), let second = reader.takePlainBytes(),
             reader.take(UInt8(ascii: ":"))
         {
             let secondKey = ShortKey(second)
-            if !isRoleFirst, secondKey == MessageShapes.role {
-                role = reader.takePlainBytes().flatMap(shapes.role)
-            } else if isRoleFirst, secondKey == MessageShapes.content, reader.peek() == UInt8(ascii: "\"") {
-                content = .string(try string())
+            if isRoleFirst, secondKey == MessageShapes.content {
+                content = try stringIfNext()
+            } else if !isRoleFirst, secondKey == MessageShapes.role {
+                role = knownRole()
             }
         }
         guard let role, let content, reader.take(UInt8(ascii: "}")) else {
@@ -182,6 +181,16 @@ private struct TypedRowParser {
             return nil
         }
         return shapes.message(role: role, content: content, isRoleFirst: isRoleFirst)
+    }
+
+    /// Takes a known role's name and gives its number; `nil` where none comes next.
+    private mutating func knownRole() -> Int? {
+        guard let name = reader.takePlainBytes(), let key = ShortKey(name) else { return nil }
+        return MessageShapes.shared.roleKeys.firstIndex(of: key)
+    }
+
+    private mutating func stringIfNext() throws(Unusual) -> String? {
+        reader.peek() == UInt8(ascii: "\"") ? try string() : nil
     }
 
     /// Reads a message as a tree and checks it as every format does.
@@ -217,18 +226,13 @@ private final class MessageShapes: Sendable {
     private let roleFirst: OrderedDictionary<String, JSON> = ["role": .null, "content": .null]
     private let contentFirst: OrderedDictionary<String, JSON> = ["content": .null, "role": .null]
     private let roles = knownRoles.map { JSON.string($0) }
-    private let roleKeys = knownRoles.map(ShortKey.init)
+    let roleKeys = knownRoles.map(ShortKey.init)
 
-    /// The role that these bytes are, if it is a known one.
-    func role(_ bytes: UnsafeRawBufferPointer) -> JSON? {
-        guard let key = ShortKey(bytes), let index = roleKeys.firstIndex(of: key) else { return nil }
-        return roles[index]
-    }
-
-    func message(role: JSON, content: JSON, isRoleFirst: Bool) -> JSON {
+    /// - Parameter role: the number of a known role.
+    func message(role: Int, content: String, isRoleFirst: Bool) -> JSON {
         var members = isRoleFirst ? roleFirst : contentFirst
-        members.values[0] = isRoleFirst ? role : content
-        members.values[1] = isRoleFirst ? content : role
+        members.values[isRoleFirst ? 0 : 1] = roles[role]
+        members.values[isRoleFirst ? 1 : 0] = .string(content)
         return .object(members)
     }
 }

@@ -55,23 +55,39 @@ public final class DatasetWriter {
         self.schema = schema
         self.options = options
         try OutputFile.makeFolder(folder)
+        try Self.clear(folder, options: options)
+        if options.shuffleSeed != nil {
+            shuffle = DiskShuffle(folder: folder, memoryBytes: options.shuffleMemoryBytes)
+        }
+    }
+
+    /// Deletes the data set that is to be replaced, and what a writer that was killed has left.
+    private static func clear(_ folder: String, options: Options) throws(DataError) {
         let names = fileNames(in: folder)
-        let mine = names.filter { ShardedDataset.isShardName($0) || $0 == DatasetManifest.fileName }
-        guard mine.isEmpty || options.overwrite else {
+        let shards = names.filter(ShardedDataset.isShardName)
+        let hasManifest = names.contains(DatasetManifest.fileName)
+        guard (shards.isEmpty && !hasManifest) || options.overwrite else {
             throw DataError(
                 .unwritable, file: folder,
-                message: mine.contains(DatasetManifest.fileName)
+                message: hasManifest
                     ? "the folder holds a data set already" : "the folder holds shards of a data set without manifest",
                 fix: "Name another folder, or say that it may be overwritten.")
+        }
+        let listed = Set(((try? DatasetManifest(folder: folder))?.shards ?? []).map(\.name))
+        if let foreign = shards.first(where: { !listed.contains($0) && !$0.hasPrefix("\(options.name)-") }) {
+            throw DataError(
+                .unwritable, file: folder, message: "the folder holds '\(foreign)', a shard of something else",
+                fix: "Name another folder, or move the shard away.")
         }
         // The manifest goes first, so that a folder that is half old and half new does not look complete.
         try remove(join(folder, DatasetManifest.fileName))
         try OutputFile.flushFolder(folder)
-        for name in names where ShardedDataset.isShardName(name) || name.hasPrefix(".\(options.name)-") {
+        let ours = [options.name, "shuffle", DatasetManifest.fileName].map { ".\($0)" }
+        for name in names
+        where ShardedDataset.isShardName(name)
+            || (name.contains(".tmp-") && ours.contains(where: { name.hasPrefix($0) }))
+        {
             try remove(join(folder, name))
-        }
-        if options.shuffleSeed != nil {
-            shuffle = DiskShuffle(folder: folder, memoryBytes: options.shuffleMemoryBytes)
         }
     }
 
@@ -86,8 +102,8 @@ public final class DatasetWriter {
     /// Appends a record from its text.
     ///
     /// - Parameter line: a JSON object on one line, without a line feed.
-    /// - Precondition: `line` starts with `{`, and holds no line feed.
-    /// - Throws: `DataError` when it is larger than 64 MiB, or the disk is full.
+    /// - Throws: `DataError` when it does not start with `{`, holds a line feed, is larger than 64 MiB, or the disk is
+    ///   full; with a shuffle, `finish` may be the first to notice.
     public func append(line: UnsafeRawBufferPointer) throws(DataError) {
         if let shuffle, let seed = options.shuffleSeed {
             try shuffle.append(key: DiskShuffle.key(ofRecord: records, seed: seed), line)

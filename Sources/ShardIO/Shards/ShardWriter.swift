@@ -103,11 +103,14 @@ public final class ShardWriter {
     /// Appends a record from its text.
     ///
     /// - Parameter line: a JSON object on one line, without a line feed.
-    /// - Precondition: `line` starts with `{`, and holds no line feed.
-    /// - Throws: `DataError` when it is larger than 64 MiB, or the disk is full.
+    /// - Throws: `DataError` when it does not start with `{`, holds a line feed, is larger than 64 MiB, or the disk is
+    ///   full.
     public func append(line: UnsafeRawBufferPointer) throws(DataError) {
-        precondition(line.first == UInt8(ascii: "{"), "a record's line does not start with {")
-        precondition(!line.contains(UInt8(ascii: "\n")), "a record's line holds a line feed")
+        guard line.first == UInt8(ascii: "{"), !line.contains(UInt8(ascii: "\n")) else {
+            throw DataError(
+                .syntax, file: path, message: "record \(records + 1) is not one line that starts with {",
+                fix: "Parse the row, and append it as JSON.")
+        }
         guard line.count < ShardFormat.largestRecord else {
             throw DataError(
                 .limit, file: path, message: "record \(records + 1) has \(line.count) bytes, and 64 MiB are allowed",

@@ -38,58 +38,163 @@ public struct AttentionShape: Sendable, Hashable {
     }
 }
 
-/// Causal attention within each document of a packed batch; no token sees another document.
+/// Causal attention within each document of a packed batch; no token sees another document but a shared prefix.
 ///
-/// Memory is linear in T: scores exist only in blocks. What a document gets does not depend, to the bit, on the
-/// documents packed around it.
+/// A document with a prefix attends to the whole of the prefix and then causally to itself, as if the prefix stood
+/// before it: completions of one prompt need the prompt once. Memory is linear in T: scores exist only in blocks. What
+/// a document gets does not depend, to the bit, on the documents packed around it, nor on whether its prefix is shared.
 ///
 /// - Parameters:
 ///   - query: [T, H·E].
 ///   - key: [T, K·E].
 ///   - value: [T, K·E].
 ///   - lengths: tokens of each document, in order; their sum is T.
+///   - prefixes: for each document the number of the document it continues, an earlier one without a prefix of its
+///     own, or `nil`; `nil` for no prefixes at all.
 /// - Returns: [T, H·E].
 public func attention(
-    query: Tensor, key: Tensor, value: Tensor, lengths: [Int], shape: AttentionShape
+    query: Tensor, key: Tensor, value: Tensor, lengths: [Int], prefixes: [Int?]? = nil, shape: AttentionShape
 ) -> Tensor {
     let tokens = query.rows
     precondition(
         query.columns == shape.heads * shape.headSize && key.columns == shape.keyHeads * shape.headSize
             && value.shape == key.shape && key.rows == tokens && lengths.reduce(0, +) == tokens,
         "attention of \(shape) over \(query.shape), \(key.shape), \(value.shape) with documents of \(lengths)")
+    let layout = PackedLayout(lengths: lengths, prefixes: prefixes)
     let (q, k, v) = (query.detached, key.detached, value.detached)
     let needsGradient = query.isTracked || key.isTracked || value.isTracked
     var logSums = Tensor([shape.heads, needsGradient ? tokens : 0]) { _ in }
     let logSumFloats = logSums.mutableFloats()
     let result = Tensor(query.shape) { output in
-        run(
-            documents(q, k, v, lengths: lengths, output: output, logSums: needsGradient ? logSumFloats : nil),
-            shape: shape)
+        let (branchKeys, branchValues) = (layout.gathered(k), layout.gathered(v))
+        let documents = layout.documents(
+            q, (k, branchKeys), (v, branchValues), output: output, logSums: needsGradient ? logSumFloats : nil)
+        withExtendedLifetime((branchKeys, branchValues)) { run(documents, shape: shape) }
     }
     let held = logSums
     return recorded(result, from: [query, key, value]) { upstream in
-        let gradient = upstream.gradient
-        var gradients = [q, k, v].map { Tensor.zeros($0.shape) }
-        let (dq, dk, dv) = (
-            gradients[0].mutableFloats(), gradients[1].mutableFloats(), gradients[2].mutableFloats()
-        )
-        let forward = documents(
-            q, k, v, lengths: lengths, output: UnsafeMutablePointer(mutating: result.floats),
-            logSums: UnsafeMutablePointer(mutating: held.floats))
-        let starts = lengths.reduce(into: [0]) { $0.append($0.last! + $1) }
-        Parallel.forEach(lengths.count * shape.keyHeads) { task in
-            let document = task / shape.keyHeads
-            let (queryStart, keyStart) = (starts[document] * q.columns, starts[document] * k.columns)
-            var (kernelShape, values) = (shape.kernel, forward[document])
-            var target = hone_attention_gradient(
-                output_gradient: gradient.floats + queryStart, query_gradient: dq + queryStart,
-                key_gradient: dk + keyStart, value_gradient: dv + keyStart)
-            withScratch(shape) {
-                Kernels.current.attention_gradient(
-                    &kernelShape, &values, &target, Int64(task % shape.keyHeads), $0)
+        attentionGradients(
+            q, k, v, result: result, logSums: held, upstream: upstream.gradient, layout: layout, shape: shape)
+    }
+}
+
+/// Gradients of queries, keys and values. Those of a prefix's keys and values are its own and then those of the
+/// documents that continue it, added in their order.
+private func attentionGradients(
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, result: Tensor, logSums: Tensor, upstream: Tensor, layout: PackedLayout,
+    shape: AttentionShape
+) -> [Tensor?] {
+    var gradients = [q, k, v].map { Tensor.zeros($0.shape) }
+    let (dq, dk, dv) = (gradients[0].mutableFloats(), gradients[1].mutableFloats(), gradients[2].mutableFloats())
+    let (branchKeys, branchValues) = (layout.gathered(k), layout.gathered(v))
+    var (branchKeyGradient, branchValueGradient) = (Tensor.zeros(branchKeys.shape), Tensor.zeros(branchKeys.shape))
+    let (branchDk, branchDv) = (branchKeyGradient.mutableFloats(), branchValueGradient.mutableFloats())
+    let documents = layout.documents(
+        q, (k, branchKeys), (v, branchValues), output: UnsafeMutablePointer(mutating: result.floats),
+        logSums: UnsafeMutablePointer(mutating: logSums.floats))
+    Parallel.forEach(documents.count * shape.keyHeads) { task in
+        let document = task / shape.keyHeads
+        let queryStart = layout.starts[document] * q.columns
+        let isBranch = layout.prefixes[document] != nil
+        let keyStart = (isBranch ? layout.branchStarts : layout.starts)[document] * k.columns
+        var (kernelShape, values) = (shape.kernel, documents[document])
+        var target = hone_attention_gradient(
+            output_gradient: upstream.floats + queryStart, query_gradient: dq + queryStart,
+            key_gradient: (isBranch ? branchDk : dk) + keyStart, value_gradient: (isBranch ? branchDv : dv) + keyStart)
+        withScratch(shape) {
+            Kernels.current.attention_gradient(&kernelShape, &values, &target, Int64(task % shape.keyHeads), $0)
+        }
+    }
+    withExtendedLifetime((branchKeys, branchValues, branchKeyGradient, branchValueGradient)) {
+        layout.addBranches(branchDk, to: dk, columns: k.columns)
+        layout.addBranches(branchDv, to: dv, columns: k.columns)
+    }
+    return gradients
+}
+
+/// Where the documents of a packed batch lie, and which of them continue another: the branches of a prefix.
+///
+/// The kernels want the keys of a document in one piece, so those of a prefix are copied in front of each branch's.
+/// Against what the prefix costs in every other operation of a layer the copy is nothing.
+private struct PackedLayout: Sendable {
+    let lengths: [Int]
+    let prefixes: [Int?]
+    /// The first row of each document.
+    let starts: [Int]
+    /// The first row of each branch among the gathered rows; what the others have does not count.
+    let branchStarts: [Int]
+    let branchRows: Int
+
+    init(lengths: [Int], prefixes: [Int?]?) {
+        let prefixes = prefixes ?? Array(repeating: nil, count: lengths.count)
+        precondition(prefixes.count == lengths.count, "\(prefixes.count) prefixes of \(lengths.count) documents")
+        for (document, prefix) in prefixes.enumerated() {
+            guard let prefix else { continue }
+            precondition(
+                (0..<document).contains(prefix) && prefixes[prefix] == nil,
+                "document \(document) continues \(prefix), which is no earlier document without a prefix")
+        }
+        var (starts, branchStarts): ([Int], [Int]) = ([], [])
+        var (row, branchRow) = (0, 0)
+        for (length, prefix) in zip(lengths, prefixes) {
+            starts.append(row)
+            branchStarts.append(branchRow)
+            row += length
+            if let prefix { branchRow += lengths[prefix] + length }
+        }
+        (self.lengths, self.prefixes, self.starts, self.branchStarts) = (lengths, prefixes, starts, branchStarts)
+        branchRows = branchRow
+    }
+
+    /// The rows that each branch sees, those of its prefix first: [T, columns] → [branchRows, columns].
+    func gathered(_ source: Tensor) -> Tensor {
+        let columns = source.columns
+        return Tensor([branchRows, columns]) { output in
+            forEachPiece { branchRow, row, count in
+                (output + branchRow * columns).update(from: source.floats + row * columns, count: count * columns)
             }
         }
-        return gradients
+    }
+
+    /// The reverse: adds the gradients of gathered rows to those of the rows they came from.
+    func addBranches(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, columns: Int) {
+        let kernels = Kernels.current
+        forEachPiece { branchRow, row, count in
+            Parallel.overBlocks(of: count * columns) { range in
+                kernels.accumulate(
+                    Int64(range.count), 1, source + branchRow * columns + range.lowerBound,
+                    target + row * columns + range.lowerBound)
+            }
+        }
+    }
+
+    /// The two pieces of each branch: a row among the gathered ones, the row it is a copy of, and how many follow.
+    private func forEachPiece(_ body: (_ branchRow: Int, _ row: Int, _ count: Int) -> Void) {
+        for (document, prefix) in prefixes.enumerated() {
+            guard let prefix else { continue }
+            body(branchStarts[document], starts[prefix], lengths[prefix])
+            body(branchStarts[document] + lengths[prefix], starts[document], lengths[document])
+        }
+    }
+
+    /// What the kernels are told; keys and values are those of the batch and those that `gathered` returned.
+    func documents(
+        _ query: Tensor, _ key: (packed: Tensor, gathered: Tensor), _ value: (packed: Tensor, gathered: Tensor),
+        output: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?
+    ) -> [hone_attention_document] {
+        lengths.indices.map { document in
+            let (start, prefix) = (starts[document], prefixes[document])
+            let keyStart = (prefix == nil ? start : branchStarts[document]) * key.packed.columns
+            let queryStart = start * query.columns
+            return hone_attention_document(
+                query: query.floats + queryStart,
+                key: (prefix == nil ? key.packed : key.gathered).floats + keyStart,
+                value: (prefix == nil ? value.packed : value.gathered).floats + keyStart, output: output + queryStart,
+                log_sum: logSums.map { $0 + start }, query_count: Int64(lengths[document]),
+                key_count: Int64(lengths[document] + (prefix.map { lengths[$0] } ?? 0)),
+                query_stride: Int64(query.columns), key_stride: Int64(key.packed.columns),
+                log_sum_stride: Int64(query.rows), by_dot_products: 0)
+        }
     }
 }
 
@@ -130,27 +235,15 @@ public func attention(
             return hone_attention_document(
                 query: query.floats + start, key: rows.key.floats, value: rows.value.floats, output: output + start,
                 log_sum: nil, query_count: Int64(count), key_count: Int64(rows.count),
-                query_stride: Int64(query.columns), key_stride: Int64(rows.key.columns), log_sum_stride: 0)
+                query_stride: Int64(query.columns), key_stride: Int64(rows.key.columns), log_sum_stride: 0,
+                by_dot_products: count < fewQueries ? 1 : 0)
         }
         run(documents, shape: shape)
     }
 }
 
-private func documents(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, lengths: [Int], output: UnsafeMutablePointer<Float>,
-    logSums: UnsafeMutablePointer<Float>?
-) -> [hone_attention_document] {
-    var start = 0
-    return lengths.map { length in
-        defer { start += length }
-        return hone_attention_document(
-            query: q.floats + start * q.columns, key: k.floats + start * k.columns,
-            value: v.floats + start * k.columns, output: output + start * q.columns,
-            log_sum: logSums.map { $0 + start },
-            query_count: Int64(length), key_count: Int64(length), query_stride: Int64(q.columns),
-            key_stride: Int64(k.columns), log_sum_stride: Int64(q.rows))
-    }
-}
+/// Below as many new tokens turning the keys round costs more than it gains.
+private let fewQueries = 4
 
 /// One task for each head and block of queries.
 private func run(_ documents: [hone_attention_document], shape: AttentionShape) {
@@ -188,11 +281,20 @@ extension OperationSample {
         sample("attention", heads: 2, keyHeads: 1, headSize: 5, lengths: [4, 1, 3]),
         sample("attention with window and cap", heads: 2, keyHeads: 2, headSize: 16, lengths: [6], window: 3, cap: 2),
         sample("attention over blocks", heads: 1, keyHeads: 1, headSize: 4, lengths: [70], checked: 40),
+        sample(
+            "attention after a shared prefix", heads: 4, keyHeads: 2, headSize: 5, lengths: [4, 3, 2, 1, 3],
+            prefixes: [nil, 0, nil, 0, 2]),
+        sample(
+            "attention after a shared prefix, with window and cap", heads: 2, keyHeads: 1, headSize: 16,
+            lengths: [5, 4, 6], prefixes: [nil, 0, 0], window: 3, cap: 2),
+        sample(
+            "attention after a shared prefix of blocks", heads: 1, keyHeads: 1, headSize: 4, lengths: [70, 5, 40],
+            prefixes: [nil, 0, 0], checked: 40),
     ]
 
     private static func sample(
-        _ name: String, heads: Int, keyHeads: Int, headSize: Int, lengths: [Int], window: Int? = nil,
-        cap: Float? = nil, checked: Int = .max
+        _ name: String, heads: Int, keyHeads: Int, headSize: Int, lengths: [Int], prefixes: [Int?]? = nil,
+        window: Int? = nil, cap: Float? = nil, checked: Int = .max
     ) -> OperationSample {
         let shape = AttentionShape(
             heads: heads, keyHeads: keyHeads, headSize: headSize, scale: 0.4, window: window, softCap: cap)
@@ -203,42 +305,49 @@ extension OperationSample {
                 .random([tokens, heads * headSize]), .random([tokens, keyHeads * headSize]),
                 .random([tokens, keyHeads * headSize]),
             ], checked: checked,
-            apply: { [TensorCore.attention(query: $0[0], key: $0[1], value: $0[2], lengths: lengths, shape: shape)] },
-            reference: { [attention($0[0], $0[1], $0[2], lengths: lengths, shape: shape)] })
+            apply: {
+                [
+                    TensorCore.attention(
+                        query: $0[0], key: $0[1], value: $0[2], lengths: lengths, prefixes: prefixes, shape: shape)
+                ]
+            },
+            reference: { [attention($0[0], $0[1], $0[2], lengths: lengths, prefixes: prefixes ?? [], shape: shape)] })
     }
 
     private static func attention(
-        _ q: [Double], _ k: [Double], _ v: [Double], lengths: [Int], shape: AttentionShape
+        _ q: [Double], _ k: [Double], _ v: [Double], lengths: [Int], prefixes: [Int?], shape: AttentionShape
     ) -> [Double] {
         let (size, queryWidth, keyWidth) = (
             shape.headSize, shape.heads * shape.headSize, shape.keyHeads * shape.headSize
         )
         var output = [Double](repeating: 0, count: q.count)
-        var start = 0
-        for length in lengths {
-            for row in 0..<length {
+        let starts = lengths.reduce(into: [0]) { $0.append($0.last! + $1) }
+        for document in lengths.indices {
+            let prefix = prefixes.isEmpty ? nil : prefixes[document]
+            var seen = prefix.map { Array(starts[$0]..<starts[$0 + 1]) } ?? []
+            for row in starts[document]..<starts[document + 1] {
+                seen.append(row)
+                let columns = shape.window.map { seen.suffix($0) } ?? seen[...]
                 for head in 0..<shape.heads {
                     let keyHead = head / (shape.heads / shape.keyHeads)
-                    let low = max(0, row + 1 - (shape.window ?? length))
-                    let powers = (low...row).map { column -> Double in
+                    let powers = columns.map { column -> Double in
                         var score =
                             (0..<size).reduce(0) {
-                                $0 + q[(start + row) * queryWidth + head * size + $1]
-                                    * k[(start + column) * keyWidth + keyHead * size + $1]
+                                $0 + q[row * queryWidth + head * size + $1]
+                                    * k[column * keyWidth + keyHead * size + $1]
                             } * Double(shape.scale)
                         if let cap = shape.softCap.map(Double.init) { score = cap * tanh(score / cap) }
                         return exp(score)
                     }
                     let total = powers.reduce(0, +)
-                    for (index, power) in powers.enumerated() {
+                    for (column, power) in zip(columns, powers) {
                         for i in 0..<size {
-                            output[(start + row) * queryWidth + head * size + i] +=
-                                power / total * v[(start + low + index) * keyWidth + keyHead * size + i]
+                            output[row * queryWidth + head * size + i] +=
+                                power / total * v[column * keyWidth + keyHead * size + i]
                         }
                     }
                 }
             }
-            start += length
         }
         return output
     }

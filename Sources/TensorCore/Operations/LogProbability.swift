@@ -25,6 +25,10 @@ public struct LabelLogProbabilities: Sendable {
     public var entropy: Tensor
     /// 1 where the label has the highest probability (of equals, the lowest index), else 0; [N].
     public var isTop1: Tensor
+    /// The mean over the vocabulary of the transformed logits, [N]; not differentiable.
+    public var meanLogit: Tensor
+    /// ln Σ p² over the vocabulary, [N], in nats: the log-probability that two draws agree; not differentiable.
+    public var logSquareSum: Tensor
 }
 
 /// The log-probability of labels under softmax(transform(hidden · weightᵀ)), without ever holding the logits whole.
@@ -47,7 +51,7 @@ public func labelLogProbabilities(
 ) -> LabelLogProbabilities {
     let head = LogitHead(hidden: hidden, weight: weight, labels: labels, transform: transform)
     let count = labels.count
-    var statistics = (0..<4).map { _ in Tensor([count]) { _ in } }
+    var statistics = (0..<6).map { _ in Tensor([count]) { _ in } }
     let pointers = statistics.indices.map { statistics[$0].mutableFloats() }
     let weightGradient = weight.isTracked && expectsUniformGradient
     let tracked = hidden.isTracked || weight.isTracked
@@ -80,9 +84,12 @@ public func labelLogProbabilities(
             }
         }
         return head.gradients(
-            values, logProbability: upstreamValues, entropy: upstream.gradients[1]?.scalars, needs: upstream.needs)
+            Array(values[..<4]), logProbability: upstreamValues, entropy: upstream.gradients[1]?.scalars,
+            needs: upstream.needs)
     }
-    return LabelLogProbabilities(logProbability: outputs[0], entropy: outputs[1], isTop1: values[2])
+    return LabelLogProbabilities(
+        logProbability: outputs[0], entropy: outputs[1], isTop1: values[2], meanLogit: values[4],
+        logSquareSum: values[5])
 }
 
 /// The logits themselves, [N, V], for generation and for checks on small inputs. Not differentiable.
@@ -133,15 +140,18 @@ private struct LogitHead: Sendable {
         }
     }
 
-    /// Statistics in the order: log-probability, entropy, top-1, log of the sum of exponentials.
+    /// Statistics in the order: log-probability, entropy, top-1, log of the sum of exponentials; and, where there is
+    /// room for six, mean logit and log of the sum of squared probabilities.
     func statistics(
         _ rows: Range<Int>, _ logits: UnsafeMutablePointer<Float>, _ statistics: [UnsafeMutablePointer<Float>]
     ) {
         let transform = transform.kernel
+        let others = statistics.count > 4 ? (statistics[4], statistics[5]) : nil
         overRows(rows) { row, count, labels in
             Kernels.current.label_statistics(
                 count, Int64(vocabulary), transform, logits + (row - rows.lowerBound) * vocabulary, labels,
-                statistics[0] + row, statistics[1] + row, statistics[2] + row, statistics[3] + row)
+                statistics[0] + row, statistics[1] + row, statistics[2] + row, statistics[3] + row,
+                others.map { $0.0 + row }, others.map { $0.1 + row })
         }
     }
 

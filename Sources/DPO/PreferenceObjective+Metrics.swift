@@ -1,0 +1,64 @@
+import TensorCore
+import Training
+
+extension PreferenceObjective {
+    /// TRL's metrics as sums and weights: over pairs, or over the tokens of the answers.
+    func metrics(
+        _ terms: PreferenceTerms, _ labels: LabelLogProbabilities, _ batch: PreferenceBatch, isTraining: Bool
+    ) -> MetricSums {
+        var metrics = MetricSums()
+        addTokenMetrics(labels, batch, to: &metrics)
+        let (rewards, logProbabilities) = reported(terms)
+        let pairs = Double(batch.count)
+        func add(_ name: String, _ values: [Float]) {
+            metrics.add(name, sum: values.reduce(0) { $0 + Double($1) }, weight: pairs)
+        }
+        let (chosen, rejected) = (rewards.chosen.scalars, rewards.rejected.scalars)
+        add("rewards/chosen", chosen)
+        add("rewards/rejected", rejected)
+        add("rewards/accuracies", zip(chosen, rejected).map { $0 > $1 ? 1 : 0 })
+        add("rewards/margins", zip(chosen, rejected).map { $0 - $1 })
+        add("logps/chosen", logProbabilities.chosen.scalars)
+        add("logps/rejected", logProbabilities.rejected.scalars)
+        for loss in losses {
+            for (name, values) in loss.loss.metrics(terms, settings) { add(name, values.scalars) }
+        }
+        // Of two answers that are rated alike, a coin picks the better one half of the time.
+        if !isTraining { add("preference_accuracy", zip(chosen, rejected).map { $0 == $1 ? 0.5 : $0 > $1 ? 1 : 0 }) }
+        return metrics
+    }
+
+    private func addTokenMetrics(
+        _ labels: LabelLogProbabilities, _ batch: PreferenceBatch, to metrics: inout MetricSums
+    ) {
+        let answerTokens = batch.answers.labels.count
+        let chosenTokens = batch.chosenRanges.reduce(0) { $0 + $1.count }
+        let (all, chosen, rejected) = (0..<answerTokens, 0..<chosenTokens, chosenTokens..<answerTokens)
+        func add(_ name: String, _ values: Tensor, _ range: Range<Int>) {
+            metrics.add(name, sum: values.total(over: [range]), weight: Double(range.count))
+        }
+        add("entropy", labels.entropy, all)
+        add("logits/chosen", labels.meanLogit, chosen)
+        add("logits/rejected", labels.meanLogit, rejected)
+        add("mean_token_accuracy", labels.isTop1, chosen)
+        guard answerFactor != 0 || rowFactor != 0 else { return }
+        let ranges = Array(batch.chosenRanges) + (rowFactor != 0 ? batch.promptRanges : [])
+        metrics.add(
+            "nll_loss", sum: -labels.logProbability.total(over: ranges),
+            weight: Double(ranges.reduce(0) { $0 + $1.count }))
+    }
+
+    /// Rewards and log-probabilities as they are reported, [B] each, not tracked: β times the log-ratio, or where there
+    /// is no reference β times what the loss takes for it.
+    private func reported(
+        _ terms: PreferenceTerms
+    ) -> (rewards: PreferenceTerms.Pair, logProbabilities: PreferenceTerms.Pair) {
+        let beta = Float(settings.beta)
+        let policy = terms.policy.map(\.detached)
+        guard terms.reference == nil else { return (terms.ratios.map { $0.detached.scaled(by: beta) }, policy) }
+        let loss = (losses.first { $0.loss.perPair != nil } ?? losses.first)?.loss
+        guard loss?.implicitReward == .mean else { return (policy.map { $0.scaled(by: beta) }, policy) }
+        let mean = terms.meanPolicy.map(\.detached)
+        return (mean.map { PreferenceLoss.alphaReward($0, alpha: settings.alphaPO).scaled(by: beta) }, mean)
+    }
+}
