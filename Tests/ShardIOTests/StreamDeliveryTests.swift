@@ -136,6 +136,22 @@ import TextCore
                 sources: [source], order: files, from: files.walk(steps: 900).positions[900], prepare: takeNamed)
         }
         #expect(error?.message.hasSuffix("cannot be returned to after an interruption") == true)
+        // Laid end to end with others it is in nobody's way before it has begun and once it is read.
+        let others = (0..<2).map { namedSource(500, perFrame: 10, path: "other\($0)") }
+        let joined: [any FramedSource] = [others[0], source, others[1]]
+        let three = try order(joined, seed: nil, window: 16)
+        for (place, isRefused) in [(400, false), (800, true), (2400, true), (2700, false)] {
+            let (steps, positions) = try three.walk(epochs: 1)
+            func resumed() throws -> [Given] {
+                try SampleStream(sources: joined, order: three, from: positions[place], prepare: takeNamed)
+                    .steps(epochs: 1)
+            }
+            if isRefused {
+                #expect(throws: DataError.self) { try resumed() }
+            } else {
+                #expect(try resumed() == Array(steps[place...]))
+            }
+        }
         // Where one window reaches over everything, it is shuffled, still read forward, and resumed.
         let small = WatchedSource(namedSource(600, perFrame: 10, hasRandomAccess: false))
         let whole = try order([small])

@@ -26,6 +26,7 @@ import TextCore
         #expect(try whole.steps(epochs: 3) == steps)
         #expect(whole.position == positions[15_003])
         #expect(whole.position.digest == positions[15_003].digest)
+        var delays: [Duration] = []
         for start in stride(from: 0, to: steps.count, by: 397) {
             let clock = ContinuousClock()
             let began = clock.now
@@ -33,12 +34,13 @@ import TextCore
                 sources: [source], order: order, from: positions[start].reread(), threads: 1 + start % 3,
                 prepare: takeNamed)
             let first = try stream.steps(1)
-            // Far above what it takes, for a machine that is busy with other tests.
-            #expect(clock.now - began < .milliseconds(250))
+            delays.append(clock.now - began)
             let rest = try stream.steps(min(80, steps.count - start) - 1)
             #expect(first + rest == Array(steps[start..<start + 1 + rest.count]))
             #expect(stream.position == positions[start + 1 + rest.count])
         }
+        // The median, for a machine that is busy with other tests.
+        #expect(delays.sorted()[delays.count / 2] < .milliseconds(250))
     }
 
     @Test(arguments: SampleOrder.Exhausted.allCases)

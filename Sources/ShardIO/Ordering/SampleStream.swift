@@ -121,8 +121,11 @@ public final class SampleStream<Element: Sendable> {
     ) throws(DataError) {
         for (pool, lane) in zip(order.pools, position.lanes) where pool.windowCount > 1 {
             let isShuffled = pool.shuffleSeed != nil
-            guard isShuffled || lane.window > 0, lane.window < pool.windowCount || isShuffled else { continue }
+            let first = lane.window * pool.windowFrames
             for member in pool.members where !sources[member.source].hasRandomAccess {
+                let frames = member.firstFrame..<member.firstFrame + member.frameCount
+                // A source that is begun anew, or is behind the place, is read from its start.
+                guard isShuffled || (frames.contains(first) && first > frames.lowerBound) else { continue }
                 let path = sources[member.source].path
                 throw DataError(
                     .option, file: path,
