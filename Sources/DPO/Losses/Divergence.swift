@@ -18,7 +18,7 @@ public enum Divergence: String, Sendable, CaseIterable {
     /// - Parameters:
     ///   - ratio: r = ln π − ln π_ref, of any shape.
     ///   - alpha: α; read by `alpha` alone.
-    /// - Returns: as many scores; an exponent above 80 counts as 80, where no gradient flows.
+    /// - Returns: as many scores; an exponent above 40 counts as 40, where no gradient flows.
     public func score(_ ratio: Tensor, alpha: Double) -> Tensor {
         switch self {
         case .reverseKL: return ratio

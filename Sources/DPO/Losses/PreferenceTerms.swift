@@ -85,6 +85,6 @@ extension Tensor {
         return half.scaled(by: -2).logarithm() - half.scaled(by: -1, plus: 1).logarithm()
     }
 
-    /// eˣ with x at most 80, where float32 still holds it; no gradient flows above.
-    func cappedExponential() -> Tensor { clamped(to: -Float.greatestFiniteMagnitude...80).exponential() }
+    /// eˣ with x at most 40, so that float32 still holds the square, which some losses take; no gradient flows above.
+    func cappedExponential() -> Tensor { clamped(to: -Float.greatestFiniteMagnitude...40).exponential() }
 }

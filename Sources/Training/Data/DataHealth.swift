@@ -13,7 +13,11 @@ public struct DataHealth: Sendable {
         /// The first of them, as `file:line`; at most three.
         public private(set) var first: [String] = []
 
-        mutating func add(_ source: String) {
+        /// Nothing found yet.
+        package init() {}
+
+        /// Counts a row.
+        package mutating func add(_ source: String) {
             count += 1
             if first.count < 3 { first.append(source) }
         }
@@ -42,6 +46,24 @@ public struct DataHealth: Sendable {
         public var message: String
         /// Whether training should not begin.
         public var refuses: Bool
+
+        /// A fault that some rows have; `nil` where none has it.
+        ///
+        /// - Parameters:
+        ///   - finding: the rows.
+        ///   - rows: rows seen, at least one.
+        ///   - limit: the largest share of rows that may have it; `nil` to only say so.
+        ///   - what: what they have.
+        ///   - why: why it matters and what to do.
+        package init?(_ finding: Finding, of rows: Int, limit: Double?, what: String, why: String) {
+            guard finding.count > 0 else { return nil }
+            let share = Double(finding.count) / Double(rows)
+            let percent = (share * 1000).rounded() / 10
+            message =
+                "\(finding.count) of \(rows) rows (\(percent) %) have \(what) "
+                + "(first: \(finding.first.joined(separator: ", "))); \(why)"
+            refuses = limit.map { share > $0 } ?? false
+        }
     }
 
     /// Rows seen.
@@ -110,12 +132,6 @@ public struct DataHealth: Sendable {
     }
 
     private func problem(_ finding: Finding, limit: Double?, what: String, why: String) -> Problem? {
-        guard finding.count > 0 else { return nil }
-        let share = Double(finding.count) / Double(rows)
-        let percent = (share * 1000).rounded() / 10
-        return Problem(
-            message: "\(finding.count) of \(rows) rows (\(percent) %) have \(what) "
-                + "(first: \(finding.first.joined(separator: ", "))); \(why)",
-            refuses: limit.map { share > $0 } ?? false)
+        Problem(finding, of: rows, limit: limit, what: what, why: why)
     }
 }

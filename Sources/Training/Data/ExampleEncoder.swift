@@ -197,7 +197,7 @@ public struct ExampleEncoder: Sendable {
     }
 
     /// Text with the stop token at its end, once.
-    private func withStop(_ text: String) -> String {
+    func withStop(_ text: String) -> String {
         guard let stop = tokenizer.endOfSequenceID.flatMap({ tokenizer.token(for: $0) }), !text.hasSuffix(stop) else {
             return text
         }
@@ -205,12 +205,12 @@ public struct ExampleEncoder: Sendable {
     }
 
     /// Ids without stop tokens at the end, which some tokenizers add to every text.
-    private func withoutTrailingStop(_ ids: [Int]) -> [Int] {
+    func withoutTrailingStop(_ ids: [Int]) -> [Int] {
         guard let stop = tokenizer.endOfSequenceID else { return ids }
         return Array(ids.prefix((ids.lastIndex { $0 != stop } ?? -1) + 1))
     }
 
-    private func requireTemplate(source: String) throws(EncodingError) -> ChatTemplate {
+    func requireTemplate(source: String) throws(EncodingError) -> ChatTemplate {
         guard let template else {
             throw EncodingError(
                 source: source,
@@ -222,12 +222,12 @@ public struct ExampleEncoder: Sendable {
         return template
     }
 
-    private func merged(_ arguments: JSON) -> [String: JSON] {
+    func merged(_ arguments: JSON) -> [String: JSON] {
         (arguments.object ?? [:]).reduce(into: variables) { $0[$1.key] = $1.value }
     }
 }
 
 extension Provenance {
     /// `file:line`.
-    fileprivate var description: String { "\(file):\(line)" }
+    package var description: String { "\(file):\(line)" }
 }
