@@ -15,10 +15,10 @@ struct HoneBench: ParsableCommand {
     @Option(help: "A folder with a model; without it, one of the shape of SmolLM2-135M with random weights.")
     var model: String?
 
-    @Option(help: "A Python environment with torch, transformers and peft: its figures stand beside Hone's.")
+    @Option(help: "A Python environment with torch, transformers, peft and trl: its figures stand beside Hone's.")
     var peers: String?
 
-    @Option(help: "The folder that holds peers/bench_torch.py.")
+    @Option(help: "The folder that holds peers/ and data/.")
     var shared: String = ProcessInfo.processInfo.environment["HONE_SHARED"] ?? "../shared"
 
     @Option(help: "What to measure; may be given several times. All unless given.")
@@ -30,7 +30,7 @@ struct HoneBench: ParsableCommand {
     @Option(help: "Threads; the number of processors unless given.")
     var threads = 0
 
-    @Option(help: "Text of the data set that is read, in MB; 100 for shards, 2000 for stream-memory unless given.")
+    @Option(help: "MB of text for shards, 100 unless given; MB of shards for stream-memory, 2000 unless given.")
     var megabytes: Int?
 
     @Flag(help: "Print JSON instead of a table.")
@@ -58,22 +58,29 @@ struct HoneBench: ParsableCommand {
         }
         if single {
             let measurement = try work[0].measure(
-                BenchmarkModel(folder: model), repetitions: repetitions, threads: threads, megabytes: megabytes)
+                BenchmarkModel(folder: model), repetitions: repetitions, threads: threads, shared: shared,
+                megabytes: megabytes)
             print(measurement.json.text())
             return
         }
-        let made = try FolderForPeer(model: model, isNeeded: peers != nil)
+        let made = try FolderForPeer(model: model, isNeeded: peers != nil, shared: shared)
         defer { made.remove() }
         var report = Report()
         for work in work.isEmpty ? Work.allCases : work {
+            if self.work.isEmpty, let file = work.neededFile(shared: shared),
+                !FileManager.default.fileExists(atPath: file)
+            {
+                announce("\(work.title): left out, there is no \(file)")
+                continue
+            }
             announce("\(work.title) …")
             let measured = try Subprocess.own(arguments(for: work, model: made.path))
             var peer: JSON?
-            if let peers, let adapter = work.peerAdapter, let path = made.path {
-                announce("\(work.title), PyTorch …")
-                peer = try Subprocess.python(
-                    environment: peers,
-                    [shared + "/peers/bench_torch.py", path, adapter, "float32"])
+            if let peers, let path = made.path,
+                let arguments = work.peerArguments(shared: shared, model: path, steps: repetitions)
+            {
+                announce("\(work.title), \(URL(fileURLWithPath: arguments[0]).lastPathComponent) …")
+                peer = try Subprocess.python(environment: peers, arguments)
             }
             report.lines.append(Report.Line(work: work, hone: measured, peer: peer))
         }
@@ -81,7 +88,10 @@ struct HoneBench: ParsableCommand {
     }
 
     private func arguments(for work: Work, model: String?) -> [String] {
-        var list = ["--single", "--work", work.rawValue, "--repetitions", "\(repetitions)", "--threads", "\(threads)"]
+        var list = [
+            "--single", "--work", work.rawValue, "--repetitions", "\(repetitions)", "--threads", "\(threads)",
+            "--shared", shared,
+        ]
         if let model { list += ["--model", model] }
         if let megabytes { list += ["--megabytes", "\(megabytes)"] }
         return list

@@ -44,16 +44,15 @@ struct PreferenceRows {
         }
     }
 
-    /// Writes rows into a data set, compressed in haste.
-    func writeShards(megabytes: Int, to folder: String) throws {
-        let writer = try DatasetWriter(
-            folder: folder, schema: "pref/1", options: .init(shards: ShardOptions(compressionLevel: 1)))
+    /// Writes rows into a data set.
+    func writeShards(megabytes: Int, to folder: String) throws -> DatasetManifest {
+        let writer = try DatasetWriter(folder: folder, schema: "pref/1")
         var (index, bytes) = (0, 0)
         while bytes < megabytes * 1_000_000 {
             bytes += try append(line(index), to: writer)
             index += 1
         }
-        _ = try writer.finish()
+        return try writer.finish()
     }
 
     /// - Returns: bytes of the line.

@@ -4,33 +4,56 @@ import TextCore
 
 /// Whether streaming a large data set takes more memory than streaming a small one: each is read, shuffled and parsed
 /// in a process of its own.
+///
+/// The small one is a shard of 20 MB; the large one is that shard again and again, by hard links.
 struct StreamMemoryBenchmark {
-    /// Text of the larger data set.
+    /// Size of the shards of the large data set.
     let megabytes: Int
 
-    private static let smallMegabytes = 20
+    /// Text that makes about 20 MB of a shard.
+    private static let textMegabytes = 57
 
     func run() throws -> Measurement {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
-        let rows = PreferenceRows(seed: 5)
-        let readings = try [Self.smallMegabytes, megabytes].map { size in
-            let path = "\(folder.path)/\(size)"
-            try rows.writeShards(megabytes: size, to: path)
-            defer { try? FileManager.default.removeItem(atPath: path) }
-            return try StreamMemory(json: Subprocess.own(["--read", path]))
+        let (small, large) = (folder.path + "/small", folder.path + "/large")
+        let manifest = try PreferenceRows(seed: 5).writeShards(megabytes: Self.textMegabytes, to: small)
+        let repeated = try Self.repeat(manifest, in: small, megabytes: megabytes, to: large)
+        let readings = try [small, large].map { try StreamMemory(json: Subprocess.own(["--read", $0])) }
+        guard readings.map(\.rows) == [manifest.records, repeated.records] else {
+            throw Subprocess.Failure(description: "\(readings.map(\.rows)) rows were read")
         }
         var result = Measurement()
-        let (small, large) = (readings[0], readings[1])
-        result["text_megabytes"] = [.integer(Self.smallMegabytes), .integer(megabytes)]
-        result["rows"] = [.integer(small.rows), .integer(large.rows)]
-        result["empty_rss_mib"] = .number(small.startMebibytes.rounded(digits: 4))
-        result["streaming_rss_mib"] = [
-            .number(small.peakMebibytes.rounded(digits: 4)), .number(large.peakMebibytes.rounded(digits: 4)),
-        ]
-        result["growth"] = .target(large.peakMebibytes / small.peakMebibytes - 1, atMost: 0.05)
+        func pair(_ value: (Int) -> Double) -> JSON { .array((0..<2).map { .number(value($0).rounded(digits: 4)) }) }
+        let manifests = [manifest, repeated]
+        result["megabytes_of_shards"] = pair { Double(manifests[$0].bytes) / 1e6 }
+        result["megabytes_of_text"] = pair { Double(manifests[$0].textBytes) / 1e6 }
+        result["rows"] = .array(readings.map { .integer($0.rows) })
+        result["rss_before_mib"] = pair { readings[$0].startMebibytes }
+        result["peak_rss_mib"] = pair { readings[$0].peakMebibytes }
+        result["growth"] = .target(readings[1].peakMebibytes / readings[0].peakMebibytes - 1, atMost: 0.05)
         result["over_empty_mib"] = .target(
-            max(small.peakMebibytes - small.startMebibytes, large.peakMebibytes - large.startMebibytes), atMost: 96)
+            readings.map { $0.peakMebibytes - $0.startMebibytes }.max() ?? .nan, atMost: 96)
+        return result
+    }
+
+    /// A data set that has one shard under many names.
+    private static func `repeat`(
+        _ manifest: DatasetManifest, in folder: String, megabytes: Int, to copy: String
+    ) throws -> DatasetManifest {
+        let shard = manifest.shards[0]
+        var result = manifest
+        result.shards = (0..<max(2, megabytes * 1_000_000 / shard.bytes)).map { number in
+            var entry = shard
+            entry.name = "data-\(String(100_000 + number).dropFirst()).jsonl.zst"
+            return entry
+        }
+        try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+        for entry in result.shards {
+            try FileManager.default.linkItem(atPath: "\(folder)/\(shard.name)", toPath: "\(copy)/\(entry.name)")
+        }
+        let text = result.json.text(.pretty) + "\n"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(copy)/\(DatasetManifest.fileName)"))
         return result
     }
 }
