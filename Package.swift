@@ -139,8 +139,8 @@ let package = Package(
         .testTarget(
             name: "DPOTests",
             dependencies: [
-                "DPO", "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization",
-                "Training", .product(name: "OrderedCollections", package: "swift-collections"),
+                "DPO", "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
             name: "RecipesTests",

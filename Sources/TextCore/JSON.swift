@@ -77,6 +77,10 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 
     /// An object; of keys written twice the last one counts.
     public init(dictionaryLiteral elements: (String, JSON)...) {
+        guard !elements.isEmpty else {
+            self = .object(OrderedDictionary())
+            return
+        }
         self = .object(OrderedDictionary(elements, uniquingKeysWith: { $1 }))
     }
 }

@@ -10,28 +10,21 @@ extension UnsafeRawBufferPointer {
         let count = self.count
         var index = start
         var high: UInt64 = 0
-        while index + 8 <= count {
+        while index &+ 8 <= count {
             let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            // A byte's top bit is set where it ends the run. Borrows from such a byte may mark bytes above it too, so only
+            // the lowest mark counts.
             let quotes = (word ^ eight(UInt8(ascii: "\""))) &- eight(1)
             let slashes = (word ^ eight(UInt8(ascii: "\\"))) &- eight(1)
             let controls = word &- eight(0x20)
-            // No top bit: eight plain bytes of ASCII, and most words are that.
-            if (quotes | slashes | controls | word) & eight(0x80) == 0 {
-                index += 8
-                continue
-            }
-            // A byte's top bit is now set where it ends the run. Borrows from such a byte may mark bytes above it too, so
-            // only the lowest mark counts.
-            let found =
-                (quotes & ~(word ^ eight(UInt8(ascii: "\""))) | slashes & ~(word ^ eight(UInt8(ascii: "\\")))
-                    | controls & ~word) & eight(0x80)
+            let found = (quotes | slashes | controls) & ~word & eight(0x80)
             if found != 0 {
                 let plain = found.trailingZeroBitCount / 8
                 high |= word & ((1 << (8 * UInt64(plain))) &- 1)
                 return (index + plain, high & eight(0x80) == 0)
             }
             high |= word
-            index += 8
+            index &+= 8
         }
         while index < count {
             let byte = self[index]

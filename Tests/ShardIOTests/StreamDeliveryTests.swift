@@ -40,11 +40,11 @@ import TextCore
     }
 
     @Test func aRowWithoutANameIsNamedByItsSourceAndNumber() throws {
-        let source = namedSource(10, perFrame: 3)
+        let source = namedSource(1200, perFrame: 3)
         let order = try order([source], seed: nil)
         let stream = try SampleStream<Int>(sources: [source], order: order) { _, _, address in .take(address.ordinal) }
         guard case .sample(let first) = try stream.next(), case .sample(let second) = try stream.next() else {
-            Issue.record("there are ten samples")
+            Issue.record("there are samples")
             return
         }
         let tag = XXH64.hash(Array(source.identity.utf8))
@@ -52,6 +52,9 @@ import TextCore
         #expect(second.id.hasSuffix(":1"))
         let chain = XXH64.hash(Array(second.id.utf8), seed: XXH64.hash(Array(first.id.utf8)))
         #expect(stream.position.digest.value == chain)
+        var digest = stream.position.digest
+        while case .sample(let sample) = try stream.next() { digest.append(sample.id) }
+        #expect(stream.position.digest == digest)
     }
 
     @Test func anErrorComesAtItsPlaceAndStays() throws {
@@ -85,8 +88,8 @@ import TextCore
             let frames = source.frameNumbers.count
             // A window has 200 rows; those of the windows that are prepared to the last have been freed.
             #expect(frames <= prepared.withLock { $0 } / 200 * 20 + 40)
-            // Eight chunks of 32 rows wait, and one is being delivered.
-            #expect(prepared.withLock { $0 } <= stream.position.consumed + 9 * 32)
+            // Eight chunks of 64 rows wait, and one is being delivered.
+            #expect(prepared.withLock { $0 } <= stream.position.consumed + 9 * 64)
         }
         #expect(Set(source.frameNumbers).count == source.frameNumbers.count)
         stream.cancel()

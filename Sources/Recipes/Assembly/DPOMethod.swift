@@ -2,6 +2,7 @@ import DPO
 import Foundation
 import LanguageModels
 import ShardIO
+import TensorCore
 import TextCore
 import Training
 
@@ -37,7 +38,7 @@ struct DPOMethod: Method {
     ) throws -> PreferenceObjective {
         let reference = try ReferenceAssembly.policy(settings.reference, model: model, preparation)
         let direct = try PreferenceObjective(
-            settings: settings.losses(), reference: reference,
+            settings: settings.lossSettings, reference: reference,
             synchronization: settings.syncReference.map {
                 ReferenceSynchronization(everySteps: $0.everySteps, alpha: $0.alpha)
             }, tokenMean: settings.sftMean == .step ? .step : .microBatch)
@@ -58,7 +59,7 @@ struct DPOMethod: Method {
             "reference  \(grouped(rows.count + held.count)) pairs, "
                 + (fromCache ? "from \(recipe.data.cache.folder()?.absolute ?? "")" : "computed once"))
         return try PreferenceObjective(
-            settings: settings.losses(), reference: .cached, tokenMean: settings.sftMean == .step ? .step : .microBatch)
+            settings: settings.lossSettings, reference: .cached, tokenMean: settings.sftMean == .step ? .step : .microBatch)
     }
 
     func measure(
@@ -73,7 +74,7 @@ struct DPOMethod: Method {
 
 extension DPOSettings {
     /// The same in the words of `DPO`.
-    fileprivate func losses() -> LossSettings {
+    fileprivate var lossSettings: LossSettings {
         var settings = LossSettings(zip(losses, lossWeights).map { LossSettings.Weighted($0.name, weight: $1) })
         settings.beta = beta
         settings.labelSmoothing = labelSmoothing

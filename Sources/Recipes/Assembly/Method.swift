@@ -94,7 +94,12 @@ extension Recipe {
     func makeMethod(_ text: ModelText) -> any Method {
         switch method {
         case .sft, .pretrain: SFTMethod(self, text: text)
-        case .dpo, .kto, .reward: preconditionFailure("not yet")
+        case .dpo: DPOMethod(self, dpo ?? DPOSettings(), text: text)
+        case .kto, .reward: preconditionFailure("not yet")
         }
     }
+}
+
+extension Method {
+    func measured(_ held: [Example]) -> [Example] { held }
 }

@@ -14,6 +14,8 @@ enum ModelAssembly {
         let model: LanguageModel
         if let path = recipe.model.path {
             model = try ModelLoader.load(folder: path.url, dtype: try baseType(loaded))
+            // A reward model has no logits to train.
+            if recipe.method != .reward { try model.requireLanguageHead(location: path.absolute) }
         } else {
             guard let initial = recipe.model.initial else { preconditionFailure("a checked recipe has a model") }
             model = try ModelInitializer.model(

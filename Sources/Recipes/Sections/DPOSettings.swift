@@ -1,3 +1,4 @@
+public import DPO
 import TextCore
 
 /// Options of `method: dpo`: the losses on pairs of answers, and the reference that some of them compare with.
@@ -10,7 +11,7 @@ public struct DPOSettings: Sendable, Hashable {
     public var beta = 0.1
     /// Share of pairs that are assumed to be the wrong way round.
     public var labelSmoothing = 0.0
-    public var fDivergence = FDivergence.reverseKL
+    public var fDivergence = Divergence.reverseKL
     /// α of `alpha_divergence`.
     public var fAlpha = 0.5
     /// Temperature of the blend in `discopop`.
@@ -19,8 +20,10 @@ public struct DPOSettings: Sendable, Hashable {
     public var ldAlpha: Double?
     /// Whether pairs are weighted by how likely the policy finds them (WPO).
     public var wpo = false
-    /// Margin of `simpo`, over beta.
+    /// Margin of `simpo`: by how much β times the difference of mean log-probabilities shall be above 0.
     public var gamma = 0.5
+    /// α of AlphaPO, which reshapes the mean log-probabilities of `simpo`; 0 for none.
+    public var alphaPOAlpha = 0.0
     /// What the negative log-likelihood of the chosen answers is multiplied by before it is added; 0 for none.
     public var sftWeight = 0.0
     public var sftMean = SFTMean.step
@@ -32,18 +35,30 @@ public struct DPOSettings: Sendable, Hashable {
 
     public init() {}
 
-    /// Whether no loss compares with a reference.
-    public var isReferenceFree: Bool { losses.allSatisfy { $0.traits.isReferenceFree } }
-    /// Whether the negative log-likelihood of chosen answers is part of what is minimised.
-    public var hasSFTTerm: Bool { sftWeight > 0 || losses.contains { $0.traits.options.contains("sft_mean") } }
-}
+    /// Whether no loss compares with a reference. Cross-entropy alone does not either, but reports rewards against one.
+    public var isReferenceFree: Bool {
+        losses.allSatisfy { $0.loss.map { !$0.needsReference && $0.perPair != nil } ?? false }
+    }
 
-/// Which f-divergence from the reference the policy is held by.
-public enum FDivergence: String, Sendable, Hashable, CaseIterable {
-    case reverseKL = "reverse_kl"
-    case forwardKL = "forward_kl"
-    case jsDivergence = "js_divergence"
-    case alphaDivergence = "alpha_divergence"
+    /// Whether cross-entropy over chosen answers is part of what is minimised.
+    public var hasSFTTerm: Bool { sftWeight > 0 || losses.contains { $0.loss?.tokenTerm != nil } }
+
+    /// The losses and their settings as the objective takes them.
+    public var lossSettings: LossSettings {
+        var settings = LossSettings(
+            zip(losses, lossWeights).map { LossSettings.Weighted($0.name, weight: $1) })
+        settings.beta = beta
+        settings.labelSmoothing = labelSmoothing
+        settings.divergence = fDivergence
+        settings.divergenceAlpha = fAlpha
+        settings.temperature = discopopTau
+        settings.lengthDiscount = ldAlpha
+        settings.weighting = wpo
+        settings.gamma = gamma
+        settings.alphaPO = alphaPOAlpha
+        settings.sftWeight = losses.contains { $0.loss?.options.contains(.sftWeight) ?? false } ? sftWeight : nil
+        return settings
+    }
 }
 
 /// Over what the negative log-likelihood of chosen answers is averaged.
@@ -62,11 +77,11 @@ public struct SyncSettings: Sendable, Hashable {
     public init() {}
 }
 
-extension FDivergence: RecipeWord {
-    package static var spellings: [String: FDivergence] {
+extension Divergence: RecipeWord {
+    package static var spellings: [String: Divergence] {
         [
-            "kl": .reverseKL, "js": .jsDivergence, "jsd": .jsDivergence, "alpha": .alphaDivergence,
-            "fkl": .forwardKL, "rkl": .reverseKL,
+            "kl": .reverseKL, "js": .jensenShannon, "jsd": .jensenShannon, "alpha": .alpha, "fkl": .forwardKL,
+            "rkl": .reverseKL,
         ]
     }
 }
@@ -84,10 +99,6 @@ extension SyncSettings: RecipeSection {
         ])
 }
 
-extension PreferenceLossName {
-    var traits: PreferenceLossTraits { PreferenceLossTraits.named(name) ?? PreferenceLossTraits(name: name) }
-}
-
 extension DPOSettings: RecipeSection {
     package static let table = SectionTable<DPOSettings>(
         "Options of method dpo.",
@@ -96,7 +107,7 @@ extension DPOSettings: RecipeSection {
                 "loss", \.losses, "What is minimised over pairs: a name, or a list of names that are added up.",
                 acceptsOne: true),
             Field(
-                "loss_weights", \.lossWeights, "What each loss of the list is multiplied by.", in: .notNegative,
+                "loss_weights", \.lossWeights, "What each loss of the list is multiplied by.", in: .positive,
                 derivation: "1 for each"),
             Field("beta", \.beta, "How strongly the policy is held to the reference.", in: .positive),
             Field(
@@ -110,7 +121,10 @@ extension DPOSettings: RecipeSection {
                 "What tokens beyond the shorter answer's length count; as much as the others if absent.",
                 in: .fraction),
             Field("wpo", \.wpo, "Whether pairs are weighted by how likely the policy finds them."),
-            Field("gamma", \.gamma, "Margin of loss simpo; it is divided by beta.", in: .notNegative),
+            Field("gamma", \.gamma, "Margin of loss simpo, in units of its logit.", in: .notNegative),
+            Field(
+                "alphapo_alpha", \.alphaPOAlpha, "Of loss simpo: shape of its reward (AlphaPO); 0 for none.",
+                in: .within(-100...100)),
             Field(
                 "sft_weight", \.sftWeight, "Weight of the chosen answers' negative log-likelihood, which is added.",
                 in: .notNegative, derivation: "1 with loss cpo, else 0"),
@@ -128,21 +142,18 @@ extension DPOSettings: RecipeSection {
 
     package mutating func finish(_ decoder: RecipeDecoder) {
         guard finishLosses(decoder) else { return }
-        if !decoder.isWritten("sft_weight") { sftWeight = losses.contains { $0.name == "cpo" } ? 1 : 0 }
-        for option in unread where decoder.isWritten(option.name) {
+        if !decoder.isWritten("sft_weight") { sftWeight = losses.compactMap { $0.loss?.defaultSFTWeight }.max() ?? 0 }
+        for (key, fix) in unread where decoder.isWritten(key) && !isNeutral(key) {
+            let names = losses.map(\.name)
+            let nobody =
+                names.count == 1 ? "loss \(names[0]) does not read" : "none of \(names.joined(separator: ", ")) reads"
             decoder.report(
-                option.name, "\(decoder.key(option.name)) is written, but \(subject) does not read it",
-                why: option.why, fix: option.fix)
+                key, "\(decoder.key(key)) is written, but \(nobody) it", why: "It would be ignored without a word",
+                fix: fix)
         }
-        checkSmoothing(decoder)
+        checkRanges(decoder)
         checkDivergence(decoder)
         checkMixture(decoder)
-    }
-
-    /// The losses in words.
-    private var subject: String {
-        let names = losses.map(\.name)
-        return names.count == 1 ? "loss \(names[0])" : "none of the losses \(names.joined(separator: ", "))"
     }
 
     /// Takes over the loss that a shorthand of `method` stands for, and fills in weights.
@@ -158,109 +169,106 @@ extension DPOSettings: RecipeSection {
             }
             losses = [loss]
         } else if let written = decoder.root[decoder.key("loss")]?.elements {
-            guard written.map(\.string) == losses.map({ Optional($0.name) }) else {
-                if written.isEmpty {
-                    decoder.report(
-                        "loss", "dpo.loss is an empty list", why: "There would be nothing to minimise",
-                        fix: "Write for example `loss: sigmoid`")
-                }
-                return false
+            if written.isEmpty {
+                decoder.report(
+                    "loss", "dpo.loss is an empty list", why: "There would be nothing to minimise",
+                    fix: "Write for example `loss: sigmoid`")
             }
+            if written.isEmpty || written.map(\.string) != losses.map({ Optional($0.name) }) { return false }
         }
         if let twice = losses.indices.first(where: { losses[..<$0].contains(losses[$0]) }) {
             decoder.report(
                 "loss.\(twice)", "dpo.loss lists \(losses[twice].name) twice", why: "Its two weights would be added up",
                 fix: "Keep one of them, with a weight in loss_weights")
         }
-        if lossWeights.isEmpty, !decoder.isWritten("loss_weights") {
+        if lossWeights.count != losses.count {
+            if decoder.isWritten("loss_weights") {
+                let count = lossWeights.count == 1 ? "1 number" : "\(lossWeights.count) numbers"
+                decoder.report(
+                    "loss_weights",
+                    "dpo.loss_weights has \(count) for \(losses.count == 1 ? "1 loss" : "\(losses.count) losses")",
+                    why: "Which weight belongs to which loss would be a guess",
+                    fix: "Write one number for each of \(losses.map(\.name).joined(separator: ", "))")
+            }
             lossWeights = losses.map { _ in 1 }
-        } else if lossWeights.count != losses.count {
-            decoder.report(
-                "loss_weights", "dpo.loss_weights has \(lossWeights.count) numbers for \(losses.count) losses",
-                why: "Which weight belongs to which loss would be a guess",
-                fix: "Write one number for each of \(losses.map(\.name).joined(separator: ", "))")
-            lossWeights = losses.map { _ in 1 }
-        } else if lossWeights.allSatisfy({ $0 == 0 }) {
-            decoder.report(
-                "loss_weights", "every number of dpo.loss_weights is 0", why: "There would be nothing to minimise",
-                fix: "Write a number above 0 for at least one loss")
         }
         return true
     }
 
-    private func reads(_ option: String) -> Bool { losses.contains { $0.traits.options.contains(option) } }
-
-    /// Keys that change nothing with these losses: a recipe that writes one is refused, a resolved one has none.
-    private var unread: [(name: String, why: String, fix: String)] {
-        var found: [(name: String, why: String, fix: String)] = []
-        func add(_ name: String, why: String = "Nothing reads it there", fix: String) {
-            found.append((name, why, fix))
+    /// Keys that change nothing with these losses, with a way to mend that: a recipe that writes one is refused, and a
+    /// resolved recipe has none.
+    private var unread: [(key: String, fix: String)] {
+        let used = losses.compactMap(\.loss)
+        var found: [(key: String, fix: String)] = LossOption.allCases.compactMap { option in
+            if option == .divergenceAlpha, fDivergence != .alpha {
+                return (option.rawValue, "Remove it, or write `f_divergence: alpha_divergence`")
+            }
+            if used.contains(where: { $0.options.contains(option) }) { return nil }
+            let readers = PreferenceLossName.losses.losses.filter { $0.options.contains(option) }.map(\.name)
+            return (option.rawValue, "Remove it, or use a loss that reads it: \(readers.joined(separator: ", "))")
         }
-        if losses.allSatisfy({ $0.name == "sft" }) {
-            add("beta", fix: "Remove it, or add a loss that compares the two answers, such as sigmoid")
+        if used.allSatisfy({ $0.perPair == nil }) {
+            found.append(("beta", "Remove it, or add a loss that compares the two answers, such as sigmoid"))
         }
-        if !reads("label_smoothing") {
-            add(
-                "label_smoothing", why: "It would be ignored, as TRL ignores it there",
-                fix: "Remove it, or use a loss that reads it: "
-                    + PreferenceLossTraits.reading("label_smoothing").joined(separator: ", "))
-        }
-        if fDivergence != .alphaDivergence {
-            add("f_alpha", fix: "Remove it, or write `f_divergence: alpha_divergence`")
-        }
-        if !reads("discopop_tau") { add("discopop_tau", fix: "Remove it, or write `loss: discopop`") }
-        if !reads("gamma") { add("gamma", fix: "Remove it, or write `loss: simpo`") }
-        if isReferenceFree || losses.allSatisfy({ $0.name == "sft" }) {
-            add("ld_alpha", fix: "Remove it, or write `loss: sigmoid`")
-        }
-        if !hasSFTTerm { add("sft_mean", fix: "Remove it, or add `sft_weight: 0.1`") }
+        if !hasSFTTerm { found.append(("sft_mean", "Remove it, or add `sft_weight: 0.1`")) }
         return found
     }
 
-    private func checkSmoothing(_ decoder: RecipeDecoder) {
-        let names = losses.map(\.name)
-        if names.contains("robust"), labelSmoothing >= 0.5 {
-            decoder.report(
-                "label_smoothing", "dpo.label_smoothing is \(labelSmoothing) with loss robust",
-                why: "robust divides by 1 - 2 × label_smoothing", fix: "Write a value at least 0 and below 0.5")
+    /// Whether a key that nothing reads says "without it", so that nothing is lost.
+    private func isNeutral(_ key: String) -> Bool {
+        switch key {
+        // Both have a check of their own for what is not neutral.
+        case "wpo", "f_divergence": true
+        case "label_smoothing": labelSmoothing == 0
+        case "sft_weight": sftWeight == 0
+        default: false
         }
-        if names.contains("exo_pair"), labelSmoothing == 0 {
-            decoder.report(
-                decoder.isWritten("label_smoothing") ? "label_smoothing" : "loss",
-                "loss exo_pair has dpo.label_smoothing 0",
-                why: "exo_pair takes the logarithm of label_smoothing",
-                fix: "Write for example `label_smoothing: 0.001`")
+    }
+
+    /// What each loss says of its own settings.
+    private func checkRanges(_ decoder: RecipeDecoder) {
+        let settings = lossSettings
+        for loss in losses.compactMap(\.loss) {
+            for problem in loss.check(settings) {
+                let key = problem.option?.rawValue ?? "beta"
+                let value = Self.table.fields.first { $0.member.name == key }?.resolved(self, .file).json.text() ?? ""
+                let parts = problem.message.split(separator: "; ", maxSplits: 1).map(String.init)
+                decoder.report(
+                    decoder.isWritten(key) ? key : "loss", "dpo.\(key) is \(value) with loss \(loss.name)",
+                    why: parts[0], fix: parts.count > 1 ? parts[1].capitalisedFirst : "Write another value")
+            }
         }
     }
 
     private func checkDivergence(_ decoder: RecipeDecoder) {
-        if fDivergence != .reverseKL, let other = losses.first(where: { !$0.traits.takesDivergence }) {
-            let takers = PreferenceLossTraits.all.filter(\.takesDivergence).map(\.name)
+        let used = losses.compactMap(\.loss)
+        if let other = used.first(where: { !$0.divergences.contains(fDivergence) }) {
+            let takers = PreferenceLossName.losses.losses.filter { $0.divergences.contains(fDivergence) }.map(\.name)
             decoder.report(
                 "f_divergence",
-                "dpo.f_divergence is \(fDivergence.rawValue), but loss \(other.name) has no scores for it",
-                why: "The loss would go on with reverse_kl, or mix the two",
+                "dpo.f_divergence is \(fDivergence.rawValue), but loss \(other.name) is defined on log-ratios",
+                why: "That loss would go on with reverse_kl, whatever is written",
                 fix: "Remove it, or use one of the losses \(takers.joined(separator: ", "))")
         }
-        if wpo, let other = losses.first(where: { !$0.traits.takesWeighting }) {
+        if wpo, let other = used.first(where: { !$0.options.contains(.weighting) }) {
             decoder.report(
                 "wpo", "dpo.wpo is true, but loss \(other.name) cannot be weighted pair by pair",
-                why: other.name.hasPrefix("aot")
+                why: other.dependsOnMicroBatch
                     ? "It sorts the micro-batch, so that no term belongs to one pair"
-                    : "It has no term of the kind that WPO weights",
+                    : "It has no term for each pair alone",
                 fix: "Remove it, or write `loss: sigmoid`")
         }
     }
 
     private func checkMixture(_ decoder: RecipeDecoder) {
-        if let free = losses.first(where: { $0.traits.isReferenceFree }),
-            let other = losses.first(where: { !$0.traits.isReferenceFree && $0.name != "sft" })
-        {
+        let used = losses.compactMap(\.loss)
+        let paired = used.filter { $0.perPair != nil }
+        if let free = paired.first(where: { !$0.needsReference }), let other = paired.first(where: \.needsReference) {
             decoder.report(
                 "loss", "dpo.loss mixes \(free.name), which has no reference, with \(other.name), which has one",
                 why: "Their margins are on different scales", fix: "Keep losses of one kind")
         }
-        if sftWeight > 0, let own = losses.first(where: { $0.name == "sft" || $0.name == "orpo" }) {
+        if sftWeight > 0, let own = used.first(where: { $0.tokenTerm != nil }), decoder.isWritten("sft_weight") {
             decoder.report(
                 "sft_weight", "dpo.sft_weight is written, but loss \(own.name) is or has that term itself",
                 why: "The chosen answers would count twice", fix: "Remove it, or use loss_weights")
@@ -268,11 +276,16 @@ extension DPOSettings: RecipeSection {
     }
 
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
-        let left = Set(unread.map(\.name))
+        let left = Set(unread.map(\.key))
         return .mapping(
             Self.table.fields.compactMap { field in
                 let value = field.resolved(self, purpose)
                 return value.isNull || left.contains(field.member.name) ? nil : (key: field.member.name, value: value)
             })
     }
+}
+
+extension String {
+    /// The text with a capital in front.
+    fileprivate var capitalisedFirst: String { prefix(1).uppercased() + dropFirst() }
 }

@@ -1,3 +1,4 @@
+import DPO
 import TextCore
 
 /// The name of a preference loss, such as `sigmoid`.
@@ -7,51 +8,16 @@ public struct PreferenceLossName: Sendable, Hashable {
     public init(_ name: String) { self.name = name }
 }
 
-/// What the checks of a recipe know of a preference loss.
-struct PreferenceLossTraits: Sendable {
-    let name: String
-    /// Whether the loss looks at the policy alone.
-    var isReferenceFree = false
-    /// Whether it takes the scores of any f-divergence.
-    var takesDivergence = false
-    /// Whether WPO's weights can be applied to it: it has one term for each pair.
-    var takesWeighting = true
-    /// The keys of `dpo` that it reads and others do not.
-    var options: Set<String> = []
-
-    /// Every loss, in the order in which messages list them.
-    static let all: [PreferenceLossTraits] = [
-        PreferenceLossTraits(name: "sigmoid", takesDivergence: true),
-        PreferenceLossTraits(name: "hinge", takesDivergence: true),
-        PreferenceLossTraits(name: "ipo", takesDivergence: true),
-        PreferenceLossTraits(name: "exo_pair", takesDivergence: true, options: ["label_smoothing"]),
-        PreferenceLossTraits(name: "nca_pair"),
-        PreferenceLossTraits(name: "robust", takesDivergence: true, options: ["label_smoothing"]),
-        PreferenceLossTraits(name: "bco_pair"), PreferenceLossTraits(name: "sppo_hard"),
-        PreferenceLossTraits(name: "aot", takesWeighting: false, options: ["label_smoothing"]),
-        PreferenceLossTraits(name: "aot_unpaired", takesWeighting: false, options: ["label_smoothing"]),
-        PreferenceLossTraits(name: "apo_zero"), PreferenceLossTraits(name: "apo_down"),
-        PreferenceLossTraits(name: "discopop", takesDivergence: true, options: ["discopop_tau"]),
-        PreferenceLossTraits(name: "sft", takesDivergence: true, takesWeighting: false, options: ["sft_mean"]),
-        PreferenceLossTraits(name: "sigmoid_norm", takesDivergence: true),
-        PreferenceLossTraits(name: "orpo", isReferenceFree: true, takesWeighting: false, options: ["sft_mean"]),
-        PreferenceLossTraits(
-            name: "simpo", isReferenceFree: true, takesWeighting: false, options: ["gamma"]),
-        PreferenceLossTraits(
-            name: "cpo", isReferenceFree: true, takesWeighting: false, options: ["label_smoothing"]),
-    ]
-
-    static func named(_ name: String) -> PreferenceLossTraits? { all.first { $0.name == name } }
-
-    /// The losses that read `option`.
-    static func reading(_ option: String) -> [String] { all.filter { $0.options.contains(option) }.map(\.name) }
-}
-
 extension PreferenceLossName: RecipeValue {
-    private static var names: [String] { PreferenceLossTraits.all.map(\.name) }
+    /// The losses of the program that runs.
+    static var losses: PreferenceLossRegistry { Registry.current.losses }
+
+    /// What the name stands for; `nil` only for a name that was not read from a recipe.
+    var loss: PreferenceLoss? { Self.losses[name] }
 
     package static var shape: ValueShape {
-        .scalar(
+        let names = losses.names
+        return .scalar(
             schema: ["type": "string", "enum": .array(names.map(JSON.string))],
             expected: "one of \(names.joined(separator: ", "))")
     }
@@ -67,8 +33,8 @@ extension PreferenceLossName: RecipeValue {
             decoder.reportType(node, expected: shape.expected, example: "sigmoid")
             return nil
         }
-        if PreferenceLossTraits.named(word) != nil { return PreferenceLossName(word) }
-        let near = spellings[word.lowercased()] ?? nearestName(to: word, among: names)
+        if losses[word] != nil { return PreferenceLossName(word) }
+        let near = spellings[word.lowercased()] ?? losses.nearest(to: word)
         let isUnpaired = KTOLoss(rawValue: word) != nil
         decoder.report(
             node, "\(decoder.key) must be \(shape.expected), not \(node.shown)",

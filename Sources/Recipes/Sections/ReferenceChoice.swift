@@ -137,7 +137,7 @@ extension Recipe {
                 ? ("No loss of the recipe compares with a reference", "Remove it")
                 : adapter.type != .full
                     ? (
-                        "With an adapter the reference is the base or a frozen adapter, which TR-DPO is not defined for",
+                        "It mixes whole sets of weights, and with an adapter the reference has none of its own",
                         "Remove it, or write `adapter: full`"
                     ) : nil
             if let problem {

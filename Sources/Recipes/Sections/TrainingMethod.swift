@@ -1,3 +1,4 @@
+import DPO
 import TextCore
 
 /// What is trained: a row here, a block of the same name in `Recipe.table`, and a line in `Recipe.finishMethod`.
@@ -42,7 +43,7 @@ extension TrainingMethod: RecipeWord {
 
     package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> TrainingMethod? {
         if let name = node.string, shorthands.contains(name) { return .dpo }
-        if let name = node.string, PreferenceLossTraits.named(name) != nil, TrainingMethod(rawValue: name) == nil {
+        if let name = node.string, PreferenceLossName.losses[name] != nil, TrainingMethod(rawValue: name) == nil {
             decoder.report(
                 node, "\(decoder.key) is \(node.shown), which is a loss of method dpo",
                 why: "The method says what kind of rows are trained on, the loss what is minimised",

@@ -15,8 +15,19 @@ public struct StreamSample<Element> {
     public var element: Element
     /// Where the row lies.
     public var address: SampleAddress
+    @usableFromInline let name: String?
+    @usableFromInline let tag: UInt64
+
+    @inlinable
+    init(element: Element, row: StreamRow) {
+        self.element = element
+        address = row.address
+        name = row.name
+        tag = row.tag
+    }
+
     /// The sample's name, which the stream digest is made of.
-    public var id: String
+    public var id: String { name ?? "\(tag.hexadecimal):\(address.ordinal)" }
 }
 
 extension StreamSample: Sendable where Element: Sendable {}
@@ -31,12 +42,48 @@ public enum StreamStep<Element> {
 
 extension StreamStep: Sendable where Element: Sendable {}
 
+/// A sample before its element is put in. Whatever does not depend on the element's type is done with these, because
+/// code for a type that is not known costs several times as much.
+@usableFromInline
+struct StreamRow {
+    @usableFromInline var address: SampleAddress
+    /// The row's own name.
+    @usableFromInline var name: String?
+    /// The tag of the row's source.
+    @usableFromInline var tag: UInt64
+    /// Where the element is, of a row that was prepared ahead.
+    @usableFromInline var elements: AnyObject?
+    @usableFromInline var index = 0
+}
+
+/// What follows at a place of an order.
+@usableFromInline
+enum StreamRowStep {
+    case sample(StreamRow)
+    case endOfEpoch(Int)
+}
+
+/// Whether a row becomes a sample.
+@usableFromInline
+enum RowChoice {
+    case take(name: String?)
+    case skip
+}
+
 /// What follows at a place of a pool.
-enum LaneStep<Element> {
-    case sample(StreamSample<Element>, after: StreamPosition.Lane)
+enum LaneStep {
+    case sample(StreamRow, after: StreamPosition.Lane)
     /// A damaged row, which takes the place of a sample but gives none.
     case bad(after: StreamPosition.Lane)
     case endOfEpoch
+}
+
+/// What the samples of the pools are taken from.
+protocol LaneReader {
+    /// What follows in a pool. After the end of an epoch its next one follows.
+    mutating func next(lane: Int) throws -> LaneStep
+    /// Lets a pool go on at the start of an epoch, wherever it is.
+    mutating func restart(lane: Int, at position: StreamPosition.Lane)
 }
 
 /// Merges the samples of the pools and keeps the position.
@@ -55,29 +102,28 @@ struct Mixture: Sendable {
 
     /// The next sample, or the end of the epoch.
     ///
-    /// - Parameters:
-    ///   - pull: what follows in a pool. After the end of an epoch its next one follows.
-    ///   - restart: lets a pool go on at the start of an epoch, wherever it is.
-    /// - Throws: what `pull` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
-    mutating func next<Element>(
-        pull: (Int) throws -> LaneStep<Element>, restart: (Int, StreamPosition.Lane) -> Void
-    ) throws -> StreamStep<Element> {
+    /// - Throws: what `reader` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
+    mutating func next(_ reader: inout some LaneReader) throws -> StreamRowStep {
         while true {
             var deficits = position.deficits
             let lane = nextLane(&deficits)
-            switch try pull(lane) {
-            case .sample(let sample, let after):
+            switch try reader.next(lane: lane) {
+            case .sample(let row, let after):
                 position.lanes[lane] = after
                 position.deficits = deficits
                 position.consumed += 1
-                position.digest.append(sample.id)
+                if let name = row.name {
+                    position.digest.append(name)
+                } else {
+                    position.digest.append(tag: row.tag, ordinal: row.address.ordinal)
+                }
                 isBarren[lane] = false
-                return .sample(sample)
+                return .sample(row)
             case .bad(let after):
                 position.lanes[lane] = after
                 position.deficits = deficits
             case .endOfEpoch:
-                if let ended = try endEpoch(of: lane, restart: restart) { return .endOfEpoch(ended) }
+                if let ended = try endEpoch(of: lane, &reader) { return .endOfEpoch(ended) }
             }
         }
     }
@@ -93,9 +139,7 @@ struct Mixture: Sendable {
     /// A pool has come to the end of its epoch.
     ///
     /// - Returns: The number of the epoch of the whole order, when that is over too.
-    private mutating func endEpoch(
-        of lane: Int, restart: (Int, StreamPosition.Lane) -> Void
-    ) throws(DataError) -> Int? {
+    private mutating func endEpoch(of lane: Int, _ reader: inout some LaneReader) throws(DataError) -> Int? {
         let next = StreamPosition.Lane(epoch: position.lanes[lane].epoch + 1)
         position.lanes[lane] = next
         switch order.settings.mix {
@@ -118,7 +162,7 @@ struct Mixture: Sendable {
             position.deficits = position.deficits.map { _ in 0 }
             for index in position.lanes.indices where index != lane {
                 position.lanes[index] = StreamPosition.Lane(epoch: position.lanes[index].epoch + 1)
-                restart(index, position.lanes[index])
+                reader.restart(lane: index, at: position.lanes[index])
             }
         case .concat: break
         }
@@ -148,24 +192,50 @@ public struct OrderedSamples: Sendable {
     ///
     /// - Parameter prepare: what the row at an address becomes.
     /// - Throws: what `prepare` throws, and `DataError` when a source that repeats gives no sample in a whole epoch.
+    @inlinable
     public mutating func next<Element>(
         _ prepare: (SampleAddress) throws -> Prepared<Element>
     ) throws -> StreamStep<Element> {
-        var walks = walks
-        self.walks = []
-        defer { self.walks = walks }
-        let tags = order.tags
-        return try mixture.next { lane in
-            while let (address, after) = walks[lane].next() {
-                guard case .take(let element, let id) = try prepare(address) else { continue }
-                let name = id ?? "\(tags[address.source]):\(address.ordinal)"
-                return .sample(StreamSample(element: element, address: address, id: name), after: after)
-            }
-            return .endOfEpoch
-        } restart: {
-            walks[$0].position = $1
+        var taken: Element?
+        let step = try advance { address in
+            guard case .take(let element, let id) = try prepare(address) else { return .skip }
+            taken = element
+            return .take(name: id)
+        }
+        switch step {
+        case .endOfEpoch(let epoch): return .endOfEpoch(epoch)
+        case .sample(let row):
+            guard let taken else { preconditionFailure("a sample that was not taken") }
+            return .sample(StreamSample(element: taken, row: row))
         }
     }
+
+    @usableFromInline
+    mutating func advance(_ choose: (SampleAddress) throws -> RowChoice) throws -> StreamRowStep {
+        try withoutActuallyEscaping(choose) { choose in
+            var reader = WalkReader(walks: walks, tags: order.tags, choose: choose)
+            walks = []
+            defer { walks = reader.walks }
+            return try mixture.next(&reader)
+        }
+    }
+}
+
+/// Takes the rows of the pools as they come.
+private struct WalkReader: LaneReader {
+    var walks: [LaneWalk]
+    let tags: [UInt64]
+    let choose: (SampleAddress) throws -> RowChoice
+
+    mutating func next(lane: Int) throws -> LaneStep {
+        while let (address, after) = walks[lane].next() {
+            guard case .take(let name) = try choose(address) else { continue }
+            return .sample(StreamRow(address: address, name: name, tag: tags[address.source]), after: after)
+        }
+        return .endOfEpoch
+    }
+
+    mutating func restart(lane: Int, at position: StreamPosition.Lane) { walks[lane].position = position }
 }
 
 /// The addresses of a pool one after the other.

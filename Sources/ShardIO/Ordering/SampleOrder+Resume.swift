@@ -3,7 +3,7 @@ import TextCore
 extension SampleOrder {
     /// For each source what decides which of its rows are used.
     var contents: [String] {
-        zip(tags, sources).map { tag, source in tag + (source.maxSamples.map { ":\($0)" } ?? "") }
+        zip(tags, sources).map { tag, source in tag.hexadecimal + (source.maxSamples.map { ":\($0)" } ?? "") }
     }
 
     /// What else decides the order, in sixteen digits.

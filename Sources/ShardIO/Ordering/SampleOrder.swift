@@ -37,8 +37,8 @@ public struct SampleOrder: Sendable {
                 maxSamples: maxSamples)
         }
 
-        /// The identity in sixteen digits: the start of the names of rows that have none of their own.
-        var tag: String { XXH64.hash(Array(identity.utf8)).hexadecimal }
+        /// The identity in 64 bits: the start of the names of rows that have none of their own.
+        var tag: UInt64 { XXH64.hash(Array(identity.utf8)) }
     }
 
     /// What happens when a source of a weighted mixture has given its last row.
@@ -84,7 +84,7 @@ public struct SampleOrder: Sendable {
     let pools: [FramePool]
     let schedule: StrideSchedule?
     /// The sources' tags.
-    let tags: [String]
+    let tags: [UInt64]
 
     /// - Precondition: `settings.windowFrames` is positive.
     /// - Throws: `DataError` when there is no source, a source has no row or too large a frame, a weight is not

@@ -1,19 +1,20 @@
 import Foundation
 
+/// Prepares the rows of a chunk, and returns their elements.
+@usableFromInline
+typealias PrepareChunk = @Sendable (inout ChunkRows) -> AnyObject
+
 /// Threads that read frames and prepare rows ahead of one consumer.
 ///
 /// `@unchecked Sendable`: the lanes, their windows, slots and chunks, `isCancelled` and `liveThreads` are only touched
-/// while `condition` is held, but for the items of a chunk: a thread makes them in a variable of its own, and they
-/// belong to the consumer once the chunk is ready.
-final class StreamEngine<Element: Sendable>: @unchecked Sendable {
-    typealias Prepare = @Sendable (DecodedFrame, _ row: Int, SampleAddress) throws -> Prepared<Element>
-
+/// while `condition` is held, but for what became of a chunk's rows: a thread makes it in variables of its own, and it
+/// belongs to the consumer once the chunk is ready. Elements are `Sendable`, which `SampleStream` sees to.
+final class StreamEngine: @unchecked Sendable {
     private let sources: [any FramedSource]
-    private let tags: [String]
-    private let prepare: Prepare
+    private let prepare: PrepareChunk
     private let pendingLimit: Int
     private let condition = NSCondition()
-    private var lanes: [StreamLane<Element>]
+    private var lanes: [StreamLane]
     /// The lane that the consumer waits for, or waited for last.
     private var urgentLane = 0
     /// Of a source that can only be read forward, the frame last handed to a thread.
@@ -24,12 +25,11 @@ final class StreamEngine<Element: Sendable>: @unchecked Sendable {
     /// - Precondition: `threads` is positive.
     init(
         sources: [any FramedSource], order: SampleOrder, position: StreamPosition, threads: Int,
-        prepare: @escaping Prepare
+        prepare: @escaping PrepareChunk
     ) {
         precondition(threads > 0, "\(threads) threads")
         self.sources = sources
         self.prepare = prepare
-        tags = order.tags
         let limit = 2 * threads + 2
         pendingLimit = limit
         lanes = zip(order.pools, position.lanes).map { StreamLane(pool: $0, at: $1, pendingLimit: limit) }
@@ -48,7 +48,7 @@ final class StreamEngine<Element: Sendable>: @unchecked Sendable {
     /// The next chunk of a pool; waits until it is ready.
     ///
     /// - Throws: `CancellationError` after `cancel`.
-    func nextChunk(lane: Int) throws(CancellationError) -> StreamChunk<Element> {
+    func nextChunk(lane: Int) throws(CancellationError) -> StreamChunk {
         condition.lock()
         defer { condition.unlock() }
         urgentLane = lane
@@ -97,7 +97,7 @@ final class StreamEngine<Element: Sendable>: @unchecked Sendable {
         condition.unlock()
     }
 
-    private func nextTask() -> StreamTask<Element>? {
+    private func nextTask() -> StreamTask? {
         for turn in lanes.indices {
             guard let task = lanes[(urgentLane + turn) % lanes.count].nextTask() else {
                 continue
@@ -111,10 +111,10 @@ final class StreamEngine<Element: Sendable>: @unchecked Sendable {
         return nil
     }
 
-    /// Waits until nothing is waiting any more; `false` when the stream was cancelled instead.
-    private func wait(for slots: [FrameSlot]) -> Bool {
+    /// Waits until a frame has been read; `false` when the stream was cancelled instead.
+    private func wait(for slot: FrameSlot) -> Bool {
         // Whoever has taken a frame before this thread took its task will finish it without waiting for this one.
-        while slots.contains(where: \.isWaiting) {
+        while slot.isWaiting {
             if isCancelled { return false }
             condition.wait()
         }
@@ -123,17 +123,18 @@ final class StreamEngine<Element: Sendable>: @unchecked Sendable {
 
     private func decode(_ slot: FrameSlot) {
         if let predecessor = slot.predecessor {
-            guard wait(for: [predecessor]) else { return }
+            guard wait(for: predecessor) else { return }
             slot.predecessor = nil
         }
         condition.unlock()
         let content = Self.read(slot.frame, of: sources[slot.source])
         condition.lock()
         slot.content = content
+        slot.isWaiting = false
         condition.broadcast()
     }
 
-    private static func read(_ index: Int, of source: any FramedSource) -> FrameSlot.Content {
+    private static func read(_ index: Int, of source: any FramedSource) -> FrameContent {
         do throws(DataError) {
             let frame = try source.frame(index)
             let rows = source.frames.rows(of: index)
@@ -143,50 +144,41 @@ final class StreamEngine<Element: Sendable>: @unchecked Sendable {
                     message: "frame \(index) has \(frame.count) rows and should have \(rows.count)",
                     fix: "The data have changed since they were opened; start again once they are complete.")
             }
-            return .decoded(frame)
+            return FrameContent(.success(frame))
         } catch {
-            return .failed(error)
+            return FrameContent(.failure(error))
         }
     }
 
-    private func prepareRows(of chunk: StreamChunk<Element>) {
+    private func prepareRows(of chunk: StreamChunk) {
         let (window, slots) = (chunk.window.window, chunk.window.slots)
         condition.unlock()
         let places = chunk.rows.map { window.place($0) }
-        let used = Set(places.map(\.frame)).sorted()
+        let addresses = places.map { window.address(of: $0) }
         condition.lock()
-        guard wait(for: used.map { slots[$0] }) else { return }
-        var contents = [FrameSlot.Content](repeating: .released, count: slots.count)
-        for index in used { contents[index] = slots[index].content }
+        var contents: [FrameContent] = []
+        contents.reserveCapacity(places.count)
+        for place in places {
+            guard wait(for: slots[place.frame]) else { return }
+            guard let content = slots[place.frame].content else {
+                preconditionFailure("a frame was let go before its last row was prepared")
+            }
+            contents.append(content)
+        }
         condition.unlock()
-        let items = places.map { item(at: $0, window.address(of: $0), contents[$0.frame]) }
-        contents = []
+        var rows = ChunkRows(addresses: addresses, contents: contents)
+        let elements = prepare(&rows)
         condition.lock()
         for place in places {
             let slot = slots[place.frame]
             slot.rowsLeft -= 1
-            if slot.rowsLeft == 0 { slot.content = .released }
+            if slot.rowsLeft == 0 { slot.content = nil }
         }
         chunk.window.rowsLeft -= places.count
-        chunk.items = items
+        chunk.addresses = addresses
+        chunk.outcomes = rows.outcomes
+        chunk.elements = elements
         chunk.isReady = true
         condition.broadcast()
-    }
-
-    private func item(
-        at place: (frame: Int, row: Int), _ address: SampleAddress, _ content: FrameSlot.Content
-    ) -> StreamItem<Element> {
-        switch content {
-        case .decoded(let frame):
-            do {
-                guard case .take(let element, let id) = try prepare(frame, place.row, address) else { return .skipped }
-                let name = id ?? "\(tags[address.source]):\(address.ordinal)"
-                return .taken(StreamSample(element: element, address: address, id: name))
-            } catch {
-                return .failed(error)
-            }
-        case .failed(let error): return .frameFailed(place.frame, error)
-        case .waiting, .released: preconditionFailure("a row is prepared before or after its frame is there")
-        }
     }
 }

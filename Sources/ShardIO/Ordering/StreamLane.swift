@@ -1,22 +1,24 @@
+/// The rows of a frame, or why there are none.
+///
+/// A class, so that the threads that need it share it by counting one reference.
+final class FrameContent {
+    let frame: Result<DecodedFrame, DataError>
+
+    init(_ frame: Result<DecodedFrame, DataError>) { self.frame = frame }
+}
+
 /// A frame of a window, which becomes rows on some thread. It changes under the engine's lock only.
 final class FrameSlot {
-    enum Content {
-        case waiting
-        case decoded(DecodedFrame)
-        case failed(DataError)
-        /// Its last row is done.
-        case released
-    }
 
     let source: Int
     let frame: Int
     /// Rows that have yet to be prepared.
     var rowsLeft = 0
-    var content = Content.waiting
+    /// `nil` before it has been read and once its last row is done.
+    var content: FrameContent?
+    var isWaiting = true
     /// The frame that must be read before this one, where a source can only be read forward.
     var predecessor: FrameSlot?
-
-    var isWaiting: Bool { if case .waiting = content { true } else { false } }
 
     init(source: Int, frame: Int) {
         self.source = source
@@ -59,25 +61,80 @@ final class StreamWindow {
 }
 
 /// What became of a row on a thread.
-enum StreamItem<Element> {
-    case taken(StreamSample<Element>)
+enum RowOutcome {
+    /// The next of the chunk's elements.
+    case taken(name: String?)
     case skipped
     case failed(any Error)
-    /// The frame with this index in its window could not be read.
-    case frameFailed(Int, DataError)
+    /// Its frame could not be read.
+    case frameFailed(DataError)
+}
+
+/// Rows for a thread to prepare, and what becomes of them.
+@usableFromInline
+struct ChunkRows {
+    let addresses: [SampleAddress]
+    /// The frame of each row.
+    let contents: [FrameContent]
+    private(set) var outcomes: [RowOutcome] = []
+
+    init(addresses: [SampleAddress], contents: [FrameContent]) {
+        self.addresses = addresses
+        self.contents = contents
+    }
+
+    @usableFromInline var count: Int { addresses.count }
+
+    /// Calls `prepare` with each row whose frame is there.
+    @usableFromInline
+    mutating func prepareEach(_ prepare: (DecodedFrame, Int, SampleAddress) throws -> RowChoice) {
+        outcomes.reserveCapacity(count)
+        for (address, content) in zip(addresses, contents) {
+            switch content.frame {
+            case .failure(let error): outcomes.append(.frameFailed(error))
+            case .success(let frame):
+                do {
+                    guard case .take(let name) = try prepare(frame, address.row, address) else {
+                        outcomes.append(.skipped)
+                        continue
+                    }
+                    outcomes.append(.taken(name: name))
+                } catch {
+                    outcomes.append(.failed(error))
+                }
+            }
+        }
+    }
+}
+
+/// The elements that a chunk's rows became, in order.
+@usableFromInline
+final class ChunkElements<Element> {
+    @usableFromInline var values: [Element] = []
+
+    @inlinable
+    init(capacity: Int) { values.reserveCapacity(capacity) }
 }
 
 /// Neighbouring rows of a window, which one thread prepares, or the mark at the end of an epoch.
-final class StreamChunk<Element> {
+///
+/// What it holds belongs to the thread that prepares it, and to the consumer once it is ready.
+final class StreamChunk {
     let window: StreamWindow
     let rows: Range<Int>
     let endsEpoch: Bool
-    /// One for each row, once `isReady`; from then on they belong to the consumer.
-    var items: [StreamItem<Element>] = []
+    var addresses: [SampleAddress] = []
+    /// One for each row.
+    var outcomes: [RowOutcome] = []
+    /// `ChunkElements`.
+    var elements: AnyObject?
     var isReady: Bool
+    /// The place behind the last row.
+    private let end: StreamPosition.Lane
 
-    init(_ window: StreamWindow, rows: Range<Int>) {
+    init(_ window: StreamWindow, rows: Range<Int>, end: StreamPosition.Lane) {
         self.window = window
+        self.end = end
         self.rows = rows
         endsEpoch = false
         isReady = false
@@ -85,29 +142,37 @@ final class StreamChunk<Element> {
 
     init(endOfEpoch window: StreamWindow) {
         self.window = window
+        end = StreamPosition.Lane(epoch: window.window.epoch + 1)
         rows = 0..<0
         endsEpoch = true
         isReady = true
     }
+
+    /// The place behind one of the rows, counted from the first.
+    func lane(after row: Int) -> StreamPosition.Lane {
+        guard row + 1 < rows.count else { return end }
+        let window = window.window
+        return StreamPosition.Lane(epoch: window.epoch, window: window.number, offset: rows.lowerBound + row + 1)
+    }
 }
 
 /// What a thread can do next.
-enum StreamTask<Element> {
+enum StreamTask {
     case decode(FrameSlot)
-    case prepare(StreamChunk<Element>)
+    case prepare(StreamChunk)
 }
 
 /// The work on one pool in the order in which it is needed. It changes under the engine's lock only.
 ///
 /// The frames of the next window are decoded little by little while the rows of this one are prepared, so that nobody
 /// waits at its start; no more than two windows are in memory.
-struct StreamLane<Element> {
+struct StreamLane {
     /// Rows of a chunk.
-    private static var chunkRows: Int { 32 }
+    private static let chunkRows = 64
 
     let pool: FramePool
     /// Chunks that the consumer has not taken yet, in order.
-    var pending: [StreamChunk<Element>] = []
+    var pending: [StreamChunk] = []
     private let pendingLimit: Int
     private var previous: StreamWindow?
     private var current: StreamWindow?
@@ -122,7 +187,7 @@ struct StreamLane<Element> {
     }
 
     /// The most urgent piece of work; `nil` when there is enough ahead of the consumer.
-    mutating func nextTask() -> StreamTask<Element>? {
+    mutating func nextTask() -> StreamTask? {
         while true {
             guard let window = current else {
                 if planned.window >= pool.windowCount {
@@ -140,7 +205,8 @@ struct StreamLane<Element> {
             if window.nextRow < window.window.count {
                 let rows = window.nextRow..<min(window.nextRow + Self.chunkRows, window.window.count)
                 window.nextRow = rows.upperBound
-                let chunk = StreamChunk<Element>(window, rows: rows)
+                let chunk = StreamChunk(
+                    window, rows: rows, end: pool.lane(after: rows.upperBound - 1, in: window.window))
                 pending.append(chunk)
                 return .prepare(chunk)
             }

@@ -15,6 +15,29 @@ public struct StreamDigest: Sendable, Hashable, CustomStringConvertible {
         value = id.withUTF8 { XXH64.hash(UnsafeRawBufferPointer($0), seed: value) }
     }
 
+    /// Adds a sample without a name of its own as the name `tag:ordinal`, without making that text.
+    mutating func append(tag: UInt64, ordinal: Int) {
+        let seed = value
+        value = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 40) { buffer in
+            for digit in 0..<16 {
+                let bits = UInt8(truncatingIfNeeded: tag >> UInt64(60 - 4 * digit)) & 15
+                buffer[digit] = bits + (bits < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+            }
+            buffer[16] = UInt8(ascii: ":")
+            var start = 40
+            var rest = UInt64(ordinal)
+            repeat {
+                start -= 1
+                buffer[start] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+            } while rest > 0
+            let count = 40 - start
+            for index in 0..<count { buffer[17 + index] = buffer[start + index] }
+            return XXH64.hash(
+                UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<(17 + count)]), seed: seed)
+        }
+    }
+
     /// Sixteen hexadecimal digits.
     public var description: String { value.hexadecimal }
 }

@@ -231,8 +231,10 @@ private final class MessageShapes: Sendable {
     /// - Parameter role: the number of a known role.
     func message(role: Int, content: String, isRoleFirst: Bool) -> JSON {
         var members = isRoleFirst ? roleFirst : contentFirst
-        members.values[isRoleFirst ? 0 : 1] = roles[role]
-        members.values[isRoleFirst ? 1 : 0] = .string(content)
+        members.values.withContiguousMutableStorageIfAvailable { values in
+            values[isRoleFirst ? 0 : 1] = roles[role]
+            values[isRoleFirst ? 1 : 0] = .string(content)
+        }
         return .object(members)
     }
 }
