@@ -153,7 +153,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "LanguageModels", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization",
-                "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
+                "HoneBenchmarks", "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
     ],
     swiftLanguageModes: [.v6]

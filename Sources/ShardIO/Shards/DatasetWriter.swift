@@ -96,7 +96,7 @@ public final class DatasetWriter {
     /// - Throws: `DataError` when it is larger than 64 MiB, or the disk is full.
     public func append(_ record: JSON) throws(DataError) {
         precondition(record.object != nil, "a record is \(record.kind)")
-        try Array(record.text().utf8).withRawBytes { bytes throws(DataError) in try append(line: bytes) }
+        try record.utf8().withRawBytes { bytes throws(DataError) in try append(line: bytes) }
     }
 
     /// Appends a record from its text.
