@@ -45,7 +45,7 @@ struct DataBuildCommand: ReportingCommand {
         _ = try mappings()
     }
 
-    func run(_ terminal: Terminal) throws {
+    func run(_ terminal: Terminal) async throws {
         try checkFolder()
         let sources = try openSources(terminal)
         var builder = DatasetBuilder(
@@ -56,7 +56,7 @@ struct DataBuildCommand: ReportingCommand {
                     shardBytes: maxShardSize.bytes), name: name,
                 shuffleSeed: shuffleSeed, overwrite: overwrite, honeVersion: HoneVersion.current))
         var progress = DataProgress(terminal)
-        for (source, decoder) in sources { try builder.add(source, decoder, &progress) }
+        for (source, decoder) in sources { try await builder.add(source, decoder, &progress) }
         let manifest = try builder.finish()
         progress.finish()
         report(manifest, seconds: progress.seconds, formats: sources.map(\.decoder.decision.sentence), terminal)
@@ -131,66 +131,6 @@ struct DataBuildCommand: ReportingCommand {
         terminal.print(
             "\(byteText(manifest.textBytes)) of JSON lines became \(byteText(manifest.bytes)), \(fixed(ratio, 1)) to 1, in "
                 + "\(fixed(seconds, 1)) s")
-    }
-}
-
-/// Rows of several sources into one data set.
-private struct DatasetBuilder {
-    let folder: String
-    let options: DatasetWriter.Options
-    private var writer: DatasetWriter?
-    private var sources: [DatasetManifest.Source] = []
-    private var first: (record: TrainingRecord, schema: String)?
-    private var textBytes = 0
-
-    init(folder: String, options: DatasetWriter.Options) {
-        self.folder = folder
-        self.options = options
-    }
-
-    /// Appends the rows of a source.
-    ///
-    /// - Throws: `DataError` for a damaged or malformed row, and for one that is of another kind than those before it.
-    mutating func add(_ source: any FramedSource, _ decoder: RecordDecoder, _ progress: inout DataProgress) throws {
-        for index in 0..<source.frames.count {
-            let frame = try source.frame(index)
-            for row in 0..<frame.count {
-                let record = try decoder.record(frame, row)
-                let writer = try writer(for: record)
-                let line = Array(record.canonicalJSON.text().utf8)
-                try line.withUnsafeBytes { try writer.append(line: $0) }
-                textBytes += line.count + 1
-                let (rows, bytes, seconds) = (writer.records, textBytes, progress.seconds)
-                progress.show {
-                    "\(source.path): \(counted(rows, "row")), \(byteText(bytes)), "
-                        + "\(byteText(Int(Double(bytes) / max(seconds, 1e-3)))) a second"
-                }
-            }
-        }
-        sources.append(try DatasetManifest.Source(path: source.path, rows: source.frames.rowCount))
-    }
-
-    /// The writer, which is made for the kind of the first record: until then nothing on the disk is touched.
-    private mutating func writer(for record: TrainingRecord) throws -> DatasetWriter {
-        let schema = record.schemaName
-        if let first, first.schema != schema {
-            let place = record.info.provenance, before = first.record.info.provenance
-            throw DataError(
-                .field, file: place.file, line: place.line, byteOffset: place.byteOffset,
-                message: "this row is \(record.kind) (\(schema)), and \(before.file):\(before.line) is "
-                    + "\(first.record.kind) (\(first.schema))",
-                fix: "A data set holds rows of one kind; build one folder for each.")
-        }
-        if let writer { return writer }
-        let made = try DatasetWriter(folder: folder, schema: schema, options: options)
-        writer = made
-        first = (record, schema)
-        return made
-    }
-
-    func finish() throws -> DatasetManifest {
-        guard let writer else { preconditionFailure("no source gave a row, and none said that it is empty") }
-        return try writer.finish(sources: sources)
     }
 }
 

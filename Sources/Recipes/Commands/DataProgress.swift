@@ -13,7 +13,6 @@ struct DataProgress {
     private let start: ContinuousClock.Instant
     private var last: ContinuousClock.Instant
     private var lineIsOpen = false
-    private var calls = 0
 
     init(_ terminal: Terminal) {
         isShown = !terminal.quiet && !terminal.json
@@ -30,9 +29,6 @@ struct DataProgress {
     /// Shows `text`, unless something was shown just before.
     mutating func show(_ text: () -> String) {
         guard isShown else { return }
-        // A look at the clock costs more than a row.
-        calls += 1
-        guard calls % 256 == 0 else { return }
         let now = clock.now
         guard now - last >= (isTerminal ? .milliseconds(200) : .seconds(5)) else { return }
         last = now
