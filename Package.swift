@@ -139,8 +139,8 @@ let package = Package(
         .testTarget(
             name: "DPOTests",
             dependencies: [
-                "DPO", "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization",
-                "Training", .product(name: "OrderedCollections", package: "swift-collections"),
+                "DPO", "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
             name: "RecipesTests",
@@ -153,7 +153,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "LanguageModels", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization",
-                "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
+                "HoneBenchmarks", "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
     ],
     swiftLanguageModes: [.v6]

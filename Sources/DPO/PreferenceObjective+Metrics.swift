@@ -16,7 +16,8 @@ extension PreferenceObjective {
         let (chosen, rejected) = (rewards.chosen.scalars, rewards.rejected.scalars)
         add("rewards/chosen", chosen)
         add("rewards/rejected", rejected)
-        add("rewards/accuracies", zip(chosen, rejected).map { $0 > $1 ? 1 : 0 })
+        let preferences = preferences(rewards, logProbabilities)
+        add("rewards/accuracies", preferences.map { $0 > 0 ? 1 : 0 })
         add("rewards/margins", zip(chosen, rejected).map { $0 - $1 })
         add("logps/chosen", logProbabilities.chosen.scalars)
         add("logps/rejected", logProbabilities.rejected.scalars)
@@ -24,8 +25,24 @@ extension PreferenceObjective {
             for (name, values) in loss.loss.metrics(terms, settings) { add(name, values.scalars) }
         }
         // Of two answers that are rated alike, a coin picks the better one half of the time.
-        if !isTraining { add("preference_accuracy", zip(chosen, rejected).map { $0 == $1 ? 0.5 : $0 > $1 ? 1 : 0 }) }
+        if !isTraining { add("preference_accuracy", preferences.map { Float($0 + 1) / 2 }) }
         return metrics
+    }
+
+    /// For each pair 1 where the chosen answer has the higher reward, −1 where the rejected one has, 0 where they are
+    /// the same.
+    ///
+    /// A policy that is still the reference has rewards of 0 that the rounding of long sums makes a little more or
+    /// less: rewards closer than that are the same.
+    private func preferences(
+        _ rewards: PreferenceTerms.Pair, _ logProbabilities: PreferenceTerms.Pair
+    ) -> [Int] {
+        let size = zip(logProbabilities.chosen.scalars, logProbabilities.rejected.scalars).map { abs($0) + abs($1) }
+        let margins = zip(rewards.chosen.scalars, rewards.rejected.scalars).map { $0 - $1 }
+        return zip(margins, size).map { margin, size in
+            let rounding = needsReference ? Float(settings.beta) * size * 0x1p-19 : 0
+            return margin > rounding ? 1 : margin < -rounding ? -1 : 0
+        }
     }
 
     private func addTokenMetrics(

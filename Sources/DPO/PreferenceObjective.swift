@@ -156,6 +156,9 @@ public struct PreferenceObjective: Objective {
         return sums
     }
 
+    /// Whether the losses compare with a reference.
+    public var needsReference: Bool { if case .none = reference { false } else { true } }
+
     // MARK: Reference
 
     private func referenceTerms(
@@ -209,21 +212,16 @@ public struct PreferenceObjective: Objective {
         }
     }
 
-    /// Lets the reference follow the policy where that is due; to be called after every optimiser step.
-    ///
-    /// - Parameters:
-    ///   - stepsDone: optimiser steps done.
-    ///   - policy: the model that is trained.
-    public func afterStep(_ stepsDone: Int, policy: LanguageModel) {
-        guard let synchronization, case .model(let model) = reference,
-            stepsDone > 0, stepsDone % synchronization.everySteps == 0
+    /// Lets the reference follow the policy where that is due.
+    public func updated(_ policy: LanguageModel, step: Int) {
+        guard let synchronization, case .model(let model) = reference, step % synchronization.everySteps == 0
         else { return }
         model.blend(towards: policy, by: Float(synchronization.alpha))
     }
 
     /// The weights of a reference that follows the policy, which a checkpoint must hold; empty where the reference
     /// never changes.
-    public var changingReferenceWeights: [(name: String, parameter: Parameter)] {
+    public var companions: [(name: String, parameter: Parameter)] {
         guard synchronization != nil, case .model(let model) = reference else { return [] }
         return model.namedParameters
     }

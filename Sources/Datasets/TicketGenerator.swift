@@ -42,7 +42,7 @@ public struct Ticket: Sendable, Hashable {
 /// made of phrases with choices and slots, greetings, signs of urgency at either end, order numbers and slips of the
 /// keyboard; no two are equal.
 public struct TicketGenerator: Sendable {
-    private let seed: UInt64
+    let seed: UInt64
 
     public init(seed: UInt64) { self.seed = seed }
 
@@ -103,7 +103,7 @@ public struct TicketGenerator: Sendable {
         }
     }
 
-    private func padded(_ number: Int, to width: Int) -> String {
+    func padded(_ number: Int, to width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }

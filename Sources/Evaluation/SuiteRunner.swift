@@ -131,9 +131,8 @@ public struct SuiteRunner {
 
     private func measureLoss(_ suite: Suite, asPerplexity: Bool) throws -> SuiteResult {
         let examples = suite.items.compactMap(\.row?.example)
-        let batches = try TokenBatches(examples, globalBatchSize: 1, limit: .tokens(4096), shuffleSeed: nil)
         var (sum, weight) = (0.0, 0.0)
-        for batch in batches.all {
+        for batch in examples.batches(ofTokens: 4096) {
             if stop.isRequested { throw CancellationError() }
             let part = try SFTObjective().loss(
                 batch, model: model, context: StepContext(seed: seed, isTraining: false))

@@ -19,6 +19,12 @@ public struct Recipe: Sendable, Hashable {
     public var method = TrainingMethod.sft
     /// The block of `method: sft`; `nil` for other methods.
     public var sft: SFTSettings?
+    /// The block of `method: dpo`; `nil` for other methods.
+    public var dpo: DPOSettings?
+    /// The block of `method: kto`; `nil` for other methods.
+    public var kto: KTOSettings?
+    /// The block of `method: reward`; `nil` for other methods.
+    public var reward: RewardSettings?
     public var data = DataSettings()
     public var sequence = SequenceSettings()
     public var train = TrainSettings()
@@ -27,14 +33,6 @@ public struct Recipe: Sendable, Hashable {
     public var evaluation = EvaluationSettings()
 
     public init() {}
-}
-
-/// What is trained: a row here, a block of the same name in `Recipe.table`, and a check in `Recipe.finish`.
-public enum TrainingMethod: String, Sendable, Hashable, CaseIterable {
-    /// Supervised fine-tuning on conversations or completions.
-    case sft
-    /// Next-token training on raw text.
-    case pretrain
 }
 
 /// Versions of the recipe language that can be read.
@@ -57,18 +55,6 @@ extension LanguageVersion: RecipeValue {
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { .integer(rawValue) }
 }
 
-extension TrainingMethod: RecipeWord {
-    package static var planned: [String: String] {
-        let names = ["dpo", "kto", "orpo", "simpo", "ipo", "rft", "grpo", "distill", "reward"]
-        let fix = "Write `method: sft` or `method: pretrain`, or use a version that trains it"
-        return Dictionary(uniqueKeysWithValues: names.map { ($0, fix) })
-    }
-
-    package static var spellings: [String: TrainingMethod] {
-        ["pt": .pretrain, "cpt": .pretrain, "full": .sft, "lora": .sft]
-    }
-}
-
 extension Recipe: RecipeSection {
     package static let table = SectionTable<Recipe>(
         "A recipe of Hone: what to train, on what, and how to judge it.",
@@ -77,10 +63,8 @@ extension Recipe: RecipeSection {
             PlannedField("export", instead: "Remove the block and run `hone export` after the training"),
             PlannedField("distributed", instead: "Remove the block; this version trains in one process"),
             PlannedField("rewards", instead: "Remove the block; suites have verifiers: evaluation.suites[].verifier"),
-            PlannedField("rollout", instead: "Remove the block"), PlannedField("dpo", instead: "Remove the block"),
-            PlannedField("kto", instead: "Remove the block"), PlannedField("rft", instead: "Remove the block"),
+            PlannedField("rollout", instead: "Remove the block"), PlannedField("rft", instead: "Remove the block"),
             PlannedField("grpo", instead: "Remove the block"), PlannedField("distill", instead: "Remove the block"),
-            PlannedField("reward", instead: "Remove the block"),
         ],
         fields: [
             Field(
@@ -99,6 +83,9 @@ extension Recipe: RecipeSection {
             Field("adapter", \.adapter, "Which weights are trained."),
             Field("method", \.method, "What the model is trained for."),
             Field("sft", \.sft, "Options of method sft."),
+            Field("dpo", \.dpo, "Options of method dpo and of its shorthands."),
+            Field("kto", \.kto, "Options of method kto."),
+            Field("reward", \.reward, "Options of method reward."),
             Field("data", \.data, "Rows to train on and to hold out."),
             Field("sequence", \.sequence, "How rows become sequences of tokens."),
             Field("train", \.train, "Length, batches, optimiser and schedule."),
@@ -109,14 +96,7 @@ extension Recipe: RecipeSection {
 
     package mutating func finish(_ decoder: RecipeDecoder) {
         finishName(decoder)
-        if method == .sft {
-            if sft == nil { sft = SFTSettings() }
-        } else if sft != nil, decoder.isWritten("sft") {
-            decoder.report(
-                "sft", "the block `sft` belongs to method sft, but the method is \(method.rawValue)",
-                why: "Nothing would read the block", fix: "Remove it, or write `method: sft`")
-            sft = nil
-        }
+        finishMethod(decoder)
         if model.initial != nil {
             let written = AdapterSettings.table.schema.names.filter { decoder.isWritten("adapter.\($0)") }
             if adapter.type != .full, let first = written.first {
@@ -127,13 +107,9 @@ extension Recipe: RecipeSection {
             adapter = AdapterSettings()
             adapter.type = .full
         }
+        finishReference(decoder)
+        checkRows(decoder)
         if !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
-    }
-
-    /// Adapters take larger steps than full weights, new weights larger ones still.
-    private var defaultLearningRate: Double {
-        if model.initial != nil { return 1e-3 }
-        return adapter.type == .full ? 2e-5 : 1e-4
     }
 
     private mutating func finishName(_ decoder: RecipeDecoder) {

@@ -1,3 +1,4 @@
+public import DPO
 public import Verifiers
 
 /// Everything that a name in a recipe may stand for, as a value: built in one place and passed to the commands.
@@ -10,10 +11,15 @@ public import Verifiers
 public struct Registry: Sendable {
     /// Verifiers of suites.
     public var verifiers: VerifierRegistry
+    /// Losses of method dpo.
+    public var losses: PreferenceLossRegistry
 
     /// What comes with Hone.
-    public init() { verifiers = .builtin }
+    public init() {
+        verifiers = .builtin
+        losses = .standard
+    }
 
     /// The registry of the command that runs.
-    @TaskLocal static var current = Registry()
+    @TaskLocal package static var current = Registry()
 }

@@ -1,4 +1,5 @@
 public import LanguageModels
+import TensorCore
 public import Training
 
 /// Rows end to end as one micro-batch, with the positions that carry loss.
@@ -38,86 +39,70 @@ public struct TokenBatch: Sendable {
     }
 }
 
-/// The batches of every optimiser step of a run over rows in memory.
-///
-/// A row of the data order is a group of documents: one for each example, or several where rows are packed.
-public struct TokenBatches: Sendable {
-    /// The documents.
-    public let examples: [TrainingExample]
-    /// Which documents form a row.
-    public let rows: [[Int]]
-    /// Which rows a step takes.
-    public let order: DataOrder
-    /// How much goes into one micro-batch.
-    public let limit: Packing.MicroBatchLimit
-    private let cache = EpochCache()
+/// How rows are packed together.
+public enum TokenPacking: Sendable, Hashable {
+    /// Whole rows in packed rows of at most so many tokens, each where the least room is left; a longer row loses its
+    /// tail. No document attends to another.
+    case bestFit(maxLength: Int)
+    /// Rows end to end, cut every so many tokens: each packed row is one document, as in pretraining.
+    case wrapped(maxLength: Int)
 
-    /// - Parameters:
-    ///   - examples: the documents; at least one has tokens.
-    ///   - packedInto: packs documents into rows of at most this many tokens (best fit, decreasing; a longer document
-    ///     loses its tail); `nil` for a row an example.
-    ///   - globalBatchSize: rows of an optimiser step.
-    ///   - limit: how much goes into one micro-batch.
-    ///   - shuffleSeed: orders the rows of every epoch; `nil` for file order.
-    /// - Throws: `TrainingError` when there is no token to train on.
-    public init(
-        _ examples: [TrainingExample], packedInto maxLength: Int? = nil, globalBatchSize: Int,
-        limit: Packing.MicroBatchLimit, shuffleSeed: UInt64?
-    ) throws {
-        var documents = examples
-        if let maxLength {
-            let packed = Packing.bestFitDecreasing(lengths: examples.map(\.ids.count), maxLength: maxLength)
-            documents = []
-            var groups: [[Int]] = []
-            for pieces in packed {
-                groups.append(Array(documents.count..<documents.count + pieces.count))
-                documents.append(contentsOf: pieces.map { examples[$0.row][$0.range] })
-            }
-            rows = groups
-        } else {
-            rows = examples.indices.filter { !examples[$0].ids.isEmpty }.map { [$0] }
-        }
-        self.examples = documents
-        self.limit = limit
-        guard documents.contains(where: { $0.trainedCount > 0 }) else {
-            throw TrainingError(
-                "no token of \(examples.count) rows carries loss, so there is nothing to learn. "
-                    + "Look at them with `hone inspect`, and at sft.train_on")
-        }
-        order =
-            if let shuffleSeed {
-                .shuffled(rowCount: rows.count, globalBatchSize: globalBatchSize, seed: shuffleSeed)
-            } else {
-                .sequential(rowCount: rows.count, globalBatchSize: globalBatchSize)
-            }
-    }
-
-    /// The micro-batches of step `step` (from 0).
-    public func batch(_ step: Int) -> StepBatch<TokenBatch> {
-        let epochRows = cache.rows(of: order.epoch(ofStep: step), in: order)
-        let groups = epochRows[order.positions(ofStep: step)].map { rows[$0] }
-        let lengths = groups.map { $0.reduce(0) { $0 + examples[$1].ids.count } }
-        var documents = 0
-        let microBatches = Packing.microBatches(lengths: lengths, limit: limit).map { range in
-            let members = groups[range].joined()
-            defer { documents += members.count }
-            return TokenBatch(members.lazy.map { examples[$0] }, firstDocument: documents)
-        }
-        return StepBatch(
-            microBatches: microBatches, tokens: lengths.reduce(0, +), epoch: order.epochsDone(afterStep: step),
-            position: order.position(afterStep: step))
-    }
-
-    /// All rows in file order in micro-batches, for measuring.
-    public var all: some Sequence<TokenBatch> {
-        let lengths = rows.map { $0.reduce(0) { $0 + examples[$1].ids.count } }
-        return Packing.microBatches(lengths: lengths, limit: limit).lazy.map { range in
-            TokenBatch(rows[range].joined().lazy.map { examples[$0] })
+    fileprivate func pack(_ examples: [TrainingExample]) -> [[TrainingExample]] {
+        switch self {
+        case .bestFit(let maxLength):
+            Packing.bestFitDecreasing(lengths: examples.map(\.ids.count), maxLength: maxLength)
+                .map { pieces in pieces.map { examples[$0.row].piece($0.range) } }
+        case .wrapped(let maxLength): examples.wrapped(maxLength: maxLength).map { [$0] }
         }
     }
 }
 
+extension TrainingExample {
+    /// The tokens of a part of the row; the row itself where that is all of it.
+    fileprivate func piece(_ range: Range<Int>) -> TrainingExample { range == ids.indices ? self : self[range] }
+}
+
+extension BatchPlan where Example == TrainingExample, Batch == TokenBatch {
+    /// Rows, or packed rows, as batches of documents end to end.
+    ///
+    /// - Parameters:
+    ///   - globalBatchSize: rows, or packed rows, of an optimiser step.
+    ///   - limit: how much goes into one micro-batch.
+    ///   - packing: how rows are packed, a window of a thousand at a time; `nil` for a row an example.
+    ///   - shuffleSeed: orders the packed rows of a window anew; `nil` leaves them as packing made them.
+    public static func tokens(
+        globalBatchSize: Int, limit: Packing.MicroBatchLimit, packing: TokenPacking? = nil, shuffleSeed: UInt64? = nil
+    ) -> BatchPlan {
+        BatchPlan(
+            globalBatchSize: globalBatchSize, limit: limit, length: { $0.ids.count },
+            packing: packing.map { packing in
+                PackingPlan { examples, pass, index in
+                    let rows = packing.pack(examples)
+                    guard let shuffleSeed else { return rows }
+                    let stream = RandomStream(seed: shuffleSeed, purpose: "packed rows", step: pass, index: index)
+                    return stream.permutation(of: rows.count).map { rows[$0] }
+                }
+            },
+            collate: { groups, cut in
+                var documents = 0
+                return cut.map { range in
+                    let members = groups[range].joined()
+                    defer { documents += members.count }
+                    return TokenBatch(members, firstDocument: documents)
+                }
+            })
+    }
+}
+
 extension [TrainingExample] {
+    /// The rows in their order in micro-batches of at most so many tokens, for measuring.
+    public func batches(ofTokens tokens: Int) -> some Sequence<TokenBatch> {
+        let rows = filter { !$0.ids.isEmpty }
+        return Packing.microBatches(lengths: rows.map(\.ids.count), limit: .tokens(tokens)).lazy.map {
+            TokenBatch(rows[$0])
+        }
+    }
+
     /// - Throws: `ModelError` that names the first row with a token outside the model's vocabulary, or with more
     ///   tokens than the model's context has. Training on such a row would be an error of the program.
     public func check(for model: LanguageModel) throws {

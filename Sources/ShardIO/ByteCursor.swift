@@ -10,18 +10,23 @@
 ///
 /// Positions that are handed in are relative to the cursor, so they stay right when a new chunk arrives.
 struct ByteCursor {
-    let file: InputFile
+    let file: any ByteSource
     /// Line of the byte under the cursor, from 1.
     private(set) var line: Int
     /// Rows before the cursor.
     private(set) var ordinal: Int
     private let maximumRecordBytes: Int
     private let chunkBytes: Int
-    private var buffer: [UInt8] = []
+    private var buffer: [UInt8]
     private var bufferOffset: Int
     private var head = 0
 
-    init(file: InputFile, position: RowPosition, options: DataFileOptions) {
+    /// What hashes the bytes that the cursor has passed since it was last set, if anything.
+    var hash: XXH64?
+
+    /// - Parameter ahead: bytes of the file from `position` on that are in memory already.
+    init(file: any ByteSource, position: RowPosition, options: DataFileOptions, ahead: [UInt8] = []) {
+        self.buffer = ahead
         self.file = file
         self.line = position.line
         self.ordinal = position.ordinal
@@ -75,6 +80,9 @@ struct ByteCursor {
     /// Moves the cursor over `count` bytes in memory that hold `lines` line feeds.
     mutating func skip(_ count: Int, lines: Int) {
         precondition(count <= available, "a cursor moved over bytes that it has not seen")
+        if hash != nil {
+            buffer.withUnsafeBytes { hash?.update(UnsafeRawBufferPointer(rebasing: $0[head..<(head + count)])) }
+        }
         head += count
         line += lines
     }
@@ -126,10 +134,23 @@ struct ByteCursor {
                 head = 0
             }
             let before = buffer.count
-            try file.read(count: chunkBytes, at: bufferOffset + before, into: &buffer)
+            do throws(DataError) {
+                try file.read(count: chunkBytes, at: bufferOffset + before, into: &buffer)
+            } catch {
+                throw placed(error)
+            }
             guard buffer.count > before else { return false }
         }
         return true
+    }
+
+    /// Damage in a compressed file is told with the last row before it, which is what can still be used.
+    private func placed(_ error: DataError) -> DataError {
+        guard error.kind == .damaged else { return error }
+        var error = error
+        error.message += "; \(ordinal == 1 ? "1 whole row comes" : "\(ordinal) whole rows come") before it"
+        error.line = line
+        return error
     }
 
     private func tooLong() -> DataError {

@@ -14,7 +14,7 @@ struct CSV: RowFraming {
     /// Reads the header.
     ///
     /// - Throws: `DataError` when it is malformed, or names a column twice or not at all.
-    init(delimiter: UInt8, file: InputFile, options: DataFileOptions) throws(DataError) {
+    init(delimiter: UInt8, file: any ByteSource, options: DataFileOptions) throws(DataError) {
         self.delimiter = delimiter
         var cursor = ByteCursor(file: file, position: .start, options: options)
         try cursor.skipByteOrderMark()
@@ -48,7 +48,8 @@ struct CSV: RowFraming {
         try Self.frame(&cursor, delimiter: delimiter)
     }
 
-    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile) throws(DataError) -> JSON {
+    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource) throws(DataError) -> JSON
+    {
         let values = try Self.fields(of: bytes, delimiter: delimiter, offset: offset, line: line, file: file)
         guard values.count == columns.count else {
             throw DataError(
@@ -130,7 +131,7 @@ struct CSV: RowFraming {
 
     /// Splits the bytes of one record into fields.
     private static func fields(
-        of bytes: UnsafeRawBufferPointer, delimiter: UInt8, offset: Int, line: Int, file: InputFile
+        of bytes: UnsafeRawBufferPointer, delimiter: UInt8, offset: Int, line: Int, file: any ByteSource
     ) throws(DataError) -> [String] {
         var parser = CSVRecordParser(bytes: bytes, delimiter: delimiter, offset: offset, line: line, file: file)
         return try parser.parse()
@@ -143,7 +144,7 @@ private struct CSVRecordParser {
     let delimiter: UInt8
     let offset: Int
     let line: Int
-    let file: InputFile
+    let file: any ByteSource
     var index = 0
 
     mutating func parse() throws(DataError) -> [String] {

@@ -18,6 +18,12 @@ public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
         case field
         /// A column, format or option was named that does not exist or does not fit.
         case option
+        /// The bytes are not those that were written: a checksum, a size or a count does not fit, or the end is missing.
+        case damaged
+        /// The file was written by a later version, or needs something that this one cannot do.
+        case unsupported
+        /// A file or folder cannot be written.
+        case unwritable
     }
 
     /// The sort of trouble.

@@ -2,7 +2,7 @@ import TextCore
 
 /// Rows in frames of about 256 KiB, each of which can be read alone: what a shuffled pass over a large data set reads.
 public protocol FramedSource: RecordSource {
-    /// A hash of everything that decides which rows there are: the manifest's SHA-256, or that of the file's content.
+    /// A hash of everything that decides which rows there are: the manifest's SHA-256, or one of the file's content.
     /// Two sources with one identity give the same rows in the same frames.
     var identity: String { get }
 
@@ -40,14 +40,42 @@ public struct FrameTable: Sendable, Hashable {
     ///
     /// - Precondition: `frame` is in `0 ..< count`.
     public func rows(of frame: Int) -> Range<Int> { firstRows[frame]..<firstRows[frame + 1] }
+
+    /// The frame that holds a row.
+    ///
+    /// - Precondition: `row` is in `0 ..< rowCount`.
+    public func frame(ofRow row: Int) -> Int {
+        precondition(row >= 0 && row < rowCount, "row \(row) of a source with \(rowCount) rows")
+        return firstRows.partitioningIndex { $0 > row } - 1
+    }
+}
+
+extension Array {
+    /// The first index whose element fulfils the predicate, when all elements behind one that does do so too.
+    func partitioningIndex(where isBehind: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
 }
 
 /// The rows of one frame, in memory and not yet parsed.
 public struct DecodedFrame: Sendable {
+    /// Where a row lies, counted from the start of the frame.
+    struct Row: Sendable {
+        var offset: UInt32
+        var length: UInt32
+        var line: UInt32
+    }
+
     /// The frame's content.
     let bytes: [UInt8]
-    /// Where in `bytes` each row lies, and where it came from.
-    let rows: [(range: Range<Int>, provenance: Provenance)]
+    let rows: [Row]
+    /// The place of the frame's first byte, and the number of its first row.
+    let start: Provenance
     /// How the bytes of a row become columns.
     let parse: @Sendable (UnsafeRawBufferPointer, Provenance) throws(DataError) -> JSON
     /// Whether the bytes of a row are the text of a JSON object, so that its record can be read straight from them.
@@ -57,14 +85,21 @@ public struct DecodedFrame: Sendable {
     public var count: Int { rows.count }
 
     /// Where a row came from.
-    public func provenance(of row: Int) -> Provenance { rows[row].provenance }
+    public func provenance(of row: Int) -> Provenance {
+        let place = rows[row]
+        return Provenance(
+            file: start.file, line: start.line + Int(place.line), byteOffset: start.byteOffset + Int(place.offset),
+            ordinal: start.ordinal + row)
+    }
 
     /// Hands over the bytes of a row.
     public func withBytes<Result, Failure: Error>(
         of row: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        try bytes.withUnsafeBufferPointer { all throws(Failure) -> Result in
-            try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(all)[rows[row].range]))
+        let place = rows[row]
+        return try bytes.withUnsafeBufferPointer { all throws(Failure) -> Result in
+            let range = Int(place.offset)..<(Int(place.offset) + Int(place.length))
+            return try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(all)[range]))
         }
     }
 
@@ -76,5 +111,46 @@ public struct DecodedFrame: Sendable {
         let parse = parse
         let fields = try withBytes(of: row) { bytes throws(DataError) -> JSON in try parse(bytes, provenance) }
         return RawRow(fields: fields, provenance: provenance)
+    }
+}
+
+/// The rows of a framed source one after the other; memory is one frame.
+///
+/// Of a position only the row's number counts: it finds the frame.
+struct FramedRowStream: RowStream {
+    private let source: any FramedSource
+    private var ordinal: Int
+    private var loaded: (index: Int, frame: DecodedFrame)?
+
+    init(source: any FramedSource, position: RowPosition) {
+        self.source = source
+        ordinal = max(0, position.ordinal)
+    }
+
+    var position: RowPosition { RowPosition(ordinal: ordinal, byteOffset: 0, line: ordinal + 1) }
+
+    mutating func next() throws(DataError) -> RawRow? {
+        let table = source.frames
+        guard ordinal < table.rowCount else { return nil }
+        let index =
+            if let loaded, table.rows(of: loaded.index).contains(ordinal) { loaded.index } else {
+                table.frame(ofRow: ordinal)
+            }
+        let frame: DecodedFrame
+        if let loaded, loaded.index == index {
+            frame = loaded.frame
+        } else {
+            loaded = nil
+            frame = try source.frame(index)
+            loaded = (index, frame)
+        }
+        let row = try frame.row(ordinal - table.rows(of: index).lowerBound)
+        ordinal += 1
+        return row
+    }
+
+    mutating func seek(toRow ordinal: Int) throws(DataError) -> Bool {
+        self.ordinal = max(0, ordinal)
+        return ordinal < source.frames.rowCount
     }
 }

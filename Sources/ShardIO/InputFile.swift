@@ -9,7 +9,7 @@
 /// An open regular file that is read by position, so that several readers may share it.
 ///
 /// Reads use `pread` rather than a mapping: a file that someone cuts short while it is read gives an error, no signal.
-final class InputFile: Sendable {
+final class InputFile: ByteSource {
     /// The path as the user wrote it.
     let path: String
     /// Size in bytes when the file was opened.
@@ -67,34 +67,65 @@ final class InputFile: Sendable {
         }
     }
 
-    /// Appends up to `count` bytes from `offset` on to `buffer`; fewer only at the end of the file.
+    /// Fills `bytes` from `offset` on, and says how many there were: fewer only at the end of the file.
     ///
     /// - Throws: `DataError` when the device reports an error.
+    func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(DataError) -> Int {
+        guard let base = bytes.baseAddress else { return 0 }
+        var done = 0
+        while done < bytes.count {
+            let got = pread(descriptor, base + done, bytes.count - done, off_t(offset + done))
+            if got < 0, errno == EINTR { continue }
+            if got < 0 {
+                throw DataError(
+                    .unreadable, file: path, byteOffset: offset + done,
+                    message: "reading failed: \(String(cString: strerror(errno)))", fix: "Check the disk.")
+            }
+            if got == 0 { break }
+            done += got
+        }
+        return done
+    }
+
     func read(count: Int, at offset: Int, into buffer: inout [UInt8]) throws(DataError) {
         let start = buffer.count
         buffer.append(contentsOf: repeatElement(0, count: count))
-        var done = 0
-        var failure: Int32 = 0
-        buffer.withUnsafeMutableBytes { bytes in
-            while done < count {
-                let got = pread(
-                    descriptor, bytes.baseAddress.map { $0 + start + done }, count - done, off_t(offset + done))
-                if got < 0, errno == EINTR { continue }
-                if got < 0 { failure = errno }
-                if got <= 0 { return }
-                done += got
-            }
+        let got = try buffer.withMutableRawBytes { bytes throws(DataError) -> Int in
+            try read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]), at: offset)
         }
-        buffer.removeLast(count - done)
-        guard failure == 0 else {
-            throw DataError(
-                .unreadable, file: path, byteOffset: offset + done,
-                message: "reading failed: \(String(cString: strerror(failure)))", fix: "Check the disk.")
+        buffer.removeLast(count - got)
+    }
+}
+
+/// The bytes of a file, or what a compressed file holds, read by position.
+protocol ByteSource: AnyObject, Sendable {
+    /// The path as the user wrote it.
+    var path: String { get }
+
+    /// Appends up to `count` bytes from `offset` on to `buffer`. Fewer come only before the end, or before damage,
+    /// which the next call then reports.
+    ///
+    /// - Throws: `DataError` when the bytes cannot be read or are damaged.
+    func read(count: Int, at offset: Int, into buffer: inout [UInt8]) throws(DataError)
+}
+
+extension ByteSource {
+    /// All of up to `count` bytes from `offset` on; fewer only at the end.
+    ///
+    /// - Throws: `DataError` when the bytes cannot be read or are damaged.
+    func bytes(count: Int, at offset: Int) throws(DataError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let before = bytes.count
+            try read(count: count - before, at: offset + before, into: &bytes)
+            guard bytes.count > before else { break }
         }
+        return bytes
     }
 
-    /// Whether the file begins with UTF-8's byte order mark.
-    func hasByteOrderMark() throws(DataError) -> Bool {
+    /// Whether the text begins with UTF-8's byte order mark.
+    private func hasByteOrderMark() throws(DataError) -> Bool {
         var start: [UInt8] = []
         try read(count: 3, at: 0, into: &start)
         return start == byteOrderMark

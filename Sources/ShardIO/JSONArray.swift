@@ -76,7 +76,8 @@ struct JSONArray: RowFraming {
             fix: "The last row starts here; the file was probably cut off while it was written.")
     }
 
-    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile) throws(DataError) -> JSON {
+    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource) throws(DataError) -> JSON
+    {
         try decodeObject(
             bytes, offset: offset, line: line, file: file,
             hint: "A .json data file is one array of objects; mend this element.")

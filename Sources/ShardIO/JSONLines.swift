@@ -12,7 +12,8 @@ struct JSONLines: RowFraming {
         return RowFrame(length: cursor.bytesToEnd, consumed: cursor.bytesToEnd, lines: 0)
     }
 
-    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile) throws(DataError) -> JSON {
+    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource) throws(DataError) -> JSON
+    {
         try decodeObject(
             bytes, offset: offset, line: line, file: file,
             hint: bytes.first == UInt8(ascii: "[")

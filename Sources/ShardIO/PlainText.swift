@@ -71,7 +71,8 @@ struct PlainText: RowFraming {
         }
     }
 
-    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile) throws(DataError) -> JSON {
+    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource) throws(DataError) -> JSON
+    {
         ["text": .string(try decodeText(bytes, offset: offset, line: line, file: file))]
     }
 }

@@ -6,15 +6,10 @@ public protocol RecordSource: Sendable {
     /// What may be promised about the bytes, in a few words that are printed once: `not checksummed`.
     var integrity: String { get }
 
-    /// A stream of the rows from `position` on; memory is one chunk and one row.
+    /// A stream of the rows from `position` on; memory is a chunk or a frame, and one row.
     ///
     /// - Throws: `DataError` when the source cannot be read.
     func rows(from position: RowPosition) throws(DataError) -> any RowStream
-
-    /// The same rows with random access, after one pass that finds where each starts.
-    ///
-    /// - Throws: `DataError` when the source cannot be read, is not well framed, or has no row.
-    func indexed() throws(DataError) -> any IndexedRecordSource
 }
 
 extension RecordSource {
@@ -22,23 +17,6 @@ extension RecordSource {
     ///
     /// - Throws: `DataError` when the source cannot be read.
     public func rows() throws(DataError) -> any RowStream { try rows(from: .start) }
-}
-
-/// A source that gives any row by its number, which a shuffled epoch needs.
-public protocol IndexedRecordSource: RecordSource {
-    /// Rows in the source, at least 1.
-    var count: Int { get }
-
-    /// The row with this number, read from the file.
-    ///
-    /// - Precondition: `index` is in `0 ..< count`.
-    /// - Throws: `DataError` when the row is malformed or the file has changed.
-    func row(at index: Int) throws(DataError) -> RawRow
-
-    /// The place before the row with this number, for `rows(from:)`.
-    ///
-    /// - Precondition: `index` is in `0 ..< count`.
-    func position(ofRow index: Int) -> RowPosition
 }
 
 /// Rows one after the other.

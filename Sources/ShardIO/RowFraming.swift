@@ -12,19 +12,19 @@ struct RowFrame {
 
 /// A file format: how its bytes fall into rows, and how the bytes of one row become columns.
 ///
-/// The two are apart so that an index is built without decoding, and a row is decoded without its neighbours.
+/// The two are apart so that frames are laid without decoding, and a row is decoded without its neighbours.
 protocol RowFraming: Sendable {
     /// Moves the cursor to the start of the next row and measures it; `nil` behind the last.
     func nextFrame(_ cursor: inout ByteCursor) throws(DataError) -> RowFrame?
 
     /// The columns of a row from its bytes, which start at `offset` of the file and on `line`.
-    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile) throws(DataError) -> JSON
+    func decode(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource) throws(DataError) -> JSON
 }
 
 extension RowFraming {
     /// Parses the bytes of one row as a JSON object, with errors placed in the file.
     func decodeObject(
-        _ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile, hint: String
+        _ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource, hint: String
     ) throws(DataError) -> JSON {
         let value: JSON
         do throws(JSONError) {
@@ -42,7 +42,7 @@ extension RowFraming {
     }
 
     /// The bytes as text.
-    func decodeText(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: InputFile) throws(DataError)
+    func decodeText(_ bytes: UnsafeRawBufferPointer, offset: Int, line: Int, file: any ByteSource) throws(DataError)
         -> String
     {
         if let text = String(validating: bytes, as: UTF8.self) { return text }

@@ -50,7 +50,7 @@ extension JSON {
     public var object: OrderedDictionary<String, JSON>? { if case .object(let value) = self { value } else { nil } }
 
     /// Whether this is `null`.
-    public var isNull: Bool { self == .null }
+    public var isNull: Bool { if case .null = self { true } else { false } }
 
     /// What kind of value this is, in the words of an error message: `an object`, `a string`, …
     public var kind: String {
@@ -77,6 +77,10 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 
     /// An object; of keys written twice the last one counts.
     public init(dictionaryLiteral elements: (String, JSON)...) {
+        guard !elements.isEmpty else {
+            self = .object(OrderedDictionary())
+            return
+        }
         self = .object(OrderedDictionary(elements, uniquingKeysWith: { $1 }))
     }
 }

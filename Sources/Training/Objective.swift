@@ -31,6 +31,19 @@ public protocol Objective<Batch> {
     ///
     /// It is a function of its arguments alone; random numbers come from the context.
     func loss(_ batch: Batch, model: LanguageModel, context: StepContext) throws -> LossSum
+
+    /// Weights of its own that change while a run lasts, such as a reference that follows the model: they are kept in
+    /// checkpoints under these names. None unless an objective says otherwise.
+    var companions: [(name: String, parameter: Parameter)] { get }
+
+    /// Called after every step that changed the weights, `step` being the number of steps done.
+    func updated(_ model: LanguageModel, step: Int)
+}
+
+extension Objective {
+    public var companions: [(name: String, parameter: Parameter)] { [] }
+
+    public func updated(_ model: LanguageModel, step: Int) {}
 }
 
 /// What an objective may know of the step it is part of.

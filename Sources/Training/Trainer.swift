@@ -56,7 +56,7 @@ public final class Trainer<Goal: Objective> {
                     + "\(state.schedule.text()), so the rest would not be the rest of that run. "
                     + "Use the recipe of that run, or start anew from its weights")
         }
-        try checkpoint.restore(model, optimizer)
+        try checkpoint.restore(model, optimizer, companions: objective.companions)
         state = checkpoint.state
     }
 
@@ -83,6 +83,7 @@ public final class Trainer<Goal: Objective> {
         state.tokens += batch.tokens
         state.epoch = batch.epoch
         state.position = batch.position
+        if case .updated = outcome { objective.updated(model, step: state.step) }
         return outcome
     }
 

@@ -203,7 +203,8 @@ private struct RunLoop<Goal: Objective> {
         try flush()
         do {
             let folder = try store.save(
-                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state, isBest: bestIsUnsaved)
+                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state,
+                companions: trainer.objective.companions, isBest: bestIsUnsaved)
             (failedSaves, savedAt, bestIsUnsaved) = (0, trainer.state.step, false)
             try services.emit(
                 RunEvent(.checkpoint, ["step": .integer(trainer.state.step), "path": .string(folder.path)]))
@@ -219,14 +220,13 @@ private struct RunLoop<Goal: Objective> {
 
     private mutating func flush() throws {
         guard let metrics = window.metrics(of: trainer.state) else { return }
-        let seconds = window.seconds
+        var fields: OrderedDictionary<String, JSON> = [
+            "step": .integer(trainer.state.step), "metrics": metrics, "seconds": .number(window.seconds),
+        ]
+        // Two runs saw the same rows in the same order when these are equal.
+        if let digest = trainer.state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
         window = LogWindow()
-        try services.emit(
-            RunEvent(
-                .step,
-                [
-                    "step": .integer(trainer.state.step), "metrics": metrics, "seconds": .number(seconds),
-                ]))
+        try services.emit(RunEvent(.step, fields))
     }
 
     private func emitStart() throws {

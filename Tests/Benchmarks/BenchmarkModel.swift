@@ -12,6 +12,14 @@ struct BenchmarkModel {
         return try ModelLoader.load(folder: URL(fileURLWithPath: folder))
     }
 
+    /// The folder with the tokenizer: the model's own, or that of the peers.
+    func tokenizerFolder(shared: String) -> URL {
+        if let folder, FileManager.default.fileExists(atPath: folder + "/tokenizer.json") {
+            return URL(fileURLWithPath: folder)
+        }
+        return URL(fileURLWithPath: shared).appending(path: "peers/tokenizer")
+    }
+
     /// Two layers, in which what an operation costs besides its arithmetic shows.
     static func tiny() throws -> LanguageModel {
         try random(
@@ -44,13 +52,17 @@ struct FolderForPeer {
     let path: String?
     private let isTemporary: Bool
 
-    init(model: String?, isNeeded: Bool) throws {
+    init(model: String?, isNeeded: Bool, shared: String) throws {
         guard isNeeded, model == nil else {
             (path, isTemporary) = (model, false)
             return
         }
         let folder = FileManager.default.temporaryDirectory.appending(path: "hone-bench-\(UUID().uuidString)")
         try BenchmarkModel(folder: nil).load().save(to: folder)
+        let tokenizer = URL(fileURLWithPath: shared).appending(path: "peers/tokenizer")
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: tokenizer.path)) ?? [] {
+            try FileManager.default.copyItem(at: tokenizer.appending(path: name), to: folder.appending(path: name))
+        }
         (path, isTemporary) = (folder.path, true)
     }
 

@@ -44,7 +44,7 @@ struct Report {
         var text =
             machine.object?.map { "\($0.key): \($0.value.string ?? $0.value.text())" }.joined(separator: "\n") ?? ""
         text += "\n\n" + Self.row(["work", "tok/s", "s/step", "peak MiB", "share", "peer tok/s", "peer MiB", "ratio"])
-        for line in lines where line.work != .kernels {
+        for line in lines where line.work.isInTokens {
             text += Self.row([
                 line.work.title, Self.cell(line.hone["tokens_per_second"]), Self.cell(line.hone["seconds_per_step"]),
                 Self.cell(line.hone["peak_rss_mb"]), Self.cell(line.hone["share_of_machine"]),
@@ -56,10 +56,22 @@ struct Report {
         for line in lines {
             text += "\n\(line.work.title)\n"
             for (name, value) in line.hone.object ?? [:] where !shown.contains(name) {
-                text += "  \(name.replacing("_", with: " ")): \(value.text())\n"
+                text += "  \(name.replacing("_", with: " ")): \(Self.detail(value))\n"
             }
         }
         return text
+    }
+
+    /// A value, and whether it is as it should be.
+    private static func detail(_ value: JSON) -> String {
+        guard let reached = value["value"]?.double else { return value.text() }
+        if let least = value["at_least"]?.double {
+            return "\(reached), \(reached >= least ? "at least" : "MISSES") \(least)"
+        }
+        if let most = value["at_most"]?.double {
+            return "\(reached), \(reached <= most ? "at most" : "EXCEEDS") \(most)"
+        }
+        return value.text()
     }
 
     private static func cell(_ value: JSON?) -> String { value?.text() ?? "–" }

@@ -55,7 +55,7 @@ import TextCore
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tickets-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let counts = try generator.write(count: 300, to: folder.path)
-        #expect(counts.train + counts.test == 300)
+        #expect(counts.train + counts.test == 300 && counts.pairs == 2000)
         for (name, count) in [("train.jsonl", counts.train), ("test.jsonl", counts.test)] {
             let lines = try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8).split(
                 separator: "\n")

@@ -45,6 +45,11 @@ final class HoneProcess {
         try self.init(Self.executable(), arguments, in: folder, environment: environment, input: input)
     }
 
+    /// Starts `hone-bench` with arguments.
+    convenience init(benchmark arguments: [String], in folder: URL) throws {
+        try self.init(Self.built("hone-bench"), arguments, in: folder, environment: [:], input: "")
+    }
+
     /// Starts `script` in a shell where `$HONE` is the executable.
     convenience init(shell script: String, in folder: URL) throws {
         try self.init(
@@ -73,10 +78,15 @@ final class HoneProcess {
     /// The executable: `$HONE_EXECUTABLE`, else the one that was built beside the tests.
     static func executable() throws -> URL {
         if let path = ProcessInfo.processInfo.environment["HONE_EXECUTABLE"] { return URL(fileURLWithPath: path) }
+        return try built("hone")
+    }
+
+    /// An executable that was built beside the tests.
+    private static func built(_ name: String) throws -> URL {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let url = URL(fileURLWithPath: tests).deletingLastPathComponent().appending(path: "hone")
+        let url = URL(fileURLWithPath: tests).deletingLastPathComponent().appending(path: name)
         guard FileManager.default.isExecutableFile(atPath: url.path) else {
-            throw HoneProcessError(message: "\(url.path) is not built; build it, or name one in HONE_EXECUTABLE")
+            throw HoneProcessError(message: "\(url.path) is not built; build it, or name hone in HONE_EXECUTABLE")
         }
         return url
     }

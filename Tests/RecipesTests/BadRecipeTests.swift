@@ -500,10 +500,10 @@ extension BadRecipe {
             schema: 1
             model: model
             data: rows.jsonl
-            method: dpo
+            method: rft
             """#,
             [
-                #"recipe.yaml:4:9: method: dpo is not available in this version, which has sft, pretrain. Running something else instead would not be what was asked for. Write `method: sft` or `method: pretrain`, or use a version that trains it."#
+                #"recipe.yaml:4:9: method: rft is not available in this version, which has sft, pretrain, dpo, kto, reward. Running something else instead would not be what was asked for. Write one of sft, pretrain, dpo, kto, reward, or use a version that trains it."#
             ]),
         BadRecipe(
             "unknown method",
@@ -514,7 +514,7 @@ extension BadRecipe {
             method: stf
             """#,
             [
-                #"recipe.yaml:4:9: method must be one of sft, pretrain, not the string 'stf'. An unknown word would leave the choice to chance. Did you mean 'sft'?"#
+                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, ipo, orpo, simpo, cpo, not the string 'stf'. An unknown word would leave the choice to chance. Did you mean 'sft'?"#
             ]),
         BadRecipe(
             "other methods block",
@@ -546,11 +546,11 @@ extension BadRecipe {
             #"""
             schema: 1
             model: model
-            data: {train: rows.jsonl, streaming: true, mix: weighted}
+            data: {train: [{path: rows.jsonl, split: train}], dedup: near}
             """#,
             [
-                #"recipe.yaml:3:27: data.streaming is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove it; rows are tokenised before the first step."#,
-                #"recipe.yaml:3:44: data.mix is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove it; sources are used whole, one after another, then shuffled."#,
+                #"recipe.yaml:3:35: data.train.0.split is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove it and name the file of that split."#,
+                #"recipe.yaml:3:51: data.dedup is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove duplicates from the file beforehand."#,
             ]),
         BadRecipe(
             "foreign spelling",

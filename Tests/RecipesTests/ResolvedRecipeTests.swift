@@ -67,7 +67,12 @@ import TextCore
                     - path: /DIR/rows.jsonl
                       format: auto
                   val_fraction: 0.0
+                  mix: concat
                   shuffle: true
+                  streaming: false
+                  cache: auto
+                  on_corrupt: fail
+                  max_invalid: 0.05
                 sequence:
                   max_length: 2048
                   packing: false

@@ -9,10 +9,11 @@ import Training
 @Suite struct SFTObjectiveTests {
     private func batches(
         _ limit: Packing.MicroBatchLimit, packedInto maxLength: Int? = nil, globalBatchSize: Int = 8
-    ) throws -> TokenBatches {
-        try TokenBatches(
-            TinyData.examples(16), packedInto: maxLength, globalBatchSize: globalBatchSize, limit: limit,
-            shuffleSeed: nil)
+    ) -> BatchStream<HeldStream<TrainingExample>, TokenBatch> {
+        BatchStream(
+            HeldStream(TinyData.examples(16), shuffleSeed: nil),
+            plan: .tokens(
+                globalBatchSize: globalBatchSize, limit: limit, packing: maxLength.map { .bestFit(maxLength: $0) }))
     }
 
     /// The sums of floats run in another order, so the last bits of float32 (6e-8) differ, and four steps of an
@@ -47,9 +48,9 @@ import Training
     }
 
     @Test func `packed rows learn what single rows learn`() throws {
-        let packed = try batches(.rows(99), packedInto: 16, globalBatchSize: 99)
-        #expect(packed.rows.count < 16 && packed.order.stepsPerEpoch == 1)
-        let single = try batches(.rows(1), globalBatchSize: 99)
+        let packed = batches(.rows(99), packedInto: 16, globalBatchSize: 99)
+        #expect(try packed.stepsOfPasses(1) == [1])
+        let single = batches(.rows(1), globalBatchSize: 99)
         expectEqual(try TinyData.reports(packed), try TinyData.reports(single))
     }
 
@@ -133,8 +134,8 @@ import Training
     @Test func `held-out loss has no noise and is divided once`() throws {
         let model = try TinyData.model()
         let noisy = SFTObjective(neftuneAlpha: 5)
-        let whole = try noisy.measure(batches(.rows(99)).all, model: model)
-        let parts = try SFTObjective().measure(batches(.rows(3)).all, model: model)
+        let whole = try noisy.measure(TinyData.examples(16).batches(ofTokens: 4096), model: model)
+        let parts = try SFTObjective().measure(TinyData.examples(16).batches(ofTokens: 40), model: model)
         #expect(whole.map(\.name) == ["loss", "entropy", "mean_token_accuracy"])
         for (a, b) in zip(whole, parts) { #expect(abs(a.value - b.value) < 1e-5) }
     }

@@ -33,14 +33,16 @@ enum TinyData {
 
     /// Reports of the first steps of a run.
     static func reports(
-        _ batches: TokenBatches, objective: SFTObjective = SFTObjective(), steps: Int = 4
+        _ batches: BatchStream<HeldStream<TrainingExample>, TokenBatch>, objective: SFTObjective = SFTObjective(),
+        steps: Int = 4
     ) throws -> [StepReport] {
+        var batches = batches
         let schedule = LearningRateSchedule(baseRate: 0.01, totalSteps: steps)
         let trainer = Trainer(
             model: try model(), objective: objective,
-            configuration: TrainerConfiguration(schedule: schedule, stepsPerEpoch: batches.order.stepsPerEpoch))
-        return try (0..<steps).compactMap { step in
-            guard case .updated(let report) = try trainer.step(batches.batch(step)) else { return nil }
+            configuration: TrainerConfiguration(schedule: schedule, stepsPerEpoch: 1))
+        return try (0..<steps).compactMap { _ in
+            guard case .updated(let report) = try trainer.step(batches.next()) else { return nil }
             return report
         }
     }

@@ -27,21 +27,26 @@ import Training
 
     @Test func `an epoch reads every row once, the last step what is left, and counts prompts`() throws {
         let examples = TinyData.examples(10)
-        let batches = try TokenBatches(examples, globalBatchSize: 4, limit: .rows(3), shuffleSeed: 1)
-        let steps = (0..<3).map { batches.batch($0) }
+        var batches = BatchStream(
+            HeldStream(examples, shuffleSeed: 1), plan: .tokens(globalBatchSize: 4, limit: .rows(3)), stepsPerPass: 3)
+        let steps = try (0..<3).map { _ in try batches.next() }
         #expect(steps.map { $0.microBatches.map(\.tokens.lengths.count) } == [[3, 1], [3, 1], [2]])
         #expect(steps.map(\.tokens).reduce(0, +) == examples.reduce(0) { $0 + $1.ids.count })
         #expect(steps[1].microBatches.map(\.firstDocument) == [0, 3])
         #expect(steps[2].epoch == 1 && steps[0].epoch == 1.0 / 3)
-        let other = batches.batch(4).microBatches[0].tokens
-        #expect(other == batches.batch(4).microBatches[0].tokens)
-        #expect(other != steps[1].microBatches[0].tokens)
+        let other = try batches.next().microBatches[0].tokens
+        #expect(other != steps[0].microBatches[0].tokens)
+        try batches.seek(to: steps[2].position)
+        #expect(try batches.next().microBatches[0].tokens == other)
     }
 
     @Test func `file order keeps the rows as they are`() throws {
         let examples = TinyData.examples(5)
-        let batches = try TokenBatches(examples, globalBatchSize: 5, limit: .rows(5), shuffleSeed: nil)
-        #expect(batches.batch(3).microBatches[0].tokens.ids == examples.flatMap { $0.ids.map(Int.init) })
+        var batches = BatchStream(
+            HeldStream(examples, shuffleSeed: nil), plan: .tokens(globalBatchSize: 5, limit: .rows(5)))
+        for _ in 0..<3 {
+            #expect(try batches.next().microBatches[0].tokens.ids == examples.flatMap { $0.ids.map(Int.init) })
+        }
     }
 
     @Test func `wrapped rows train every token but each row's first`() {
@@ -52,14 +57,25 @@ import Training
         #expect(rows.map(\.source) == ["a.txt:1", "a.txt:4", "a.txt:4"])
     }
 
-    @Test func `data without a trained token are an error`() {
-        let untrained = TrainingExample(ids: [1, 2], trained: [true, false])
-        #expect(throws: TrainingError.self) {
-            try TokenBatches([untrained], globalBatchSize: 1, limit: .rows(1), shuffleSeed: nil)
+    @Test func `packed rows hold whole documents, and a pass has every one of them`() throws {
+        let examples = TinyData.examples(40)
+        var batches = BatchStream(
+            HeldStream(examples, shuffleSeed: 3),
+            plan: .tokens(globalBatchSize: 2, limit: .rows(2), packing: .bestFit(maxLength: 32), shuffleSeed: 3))
+        let count = try batches.stepsOfPasses(1)[0]
+        var documents: [[Int]] = []
+        for _ in 0..<count {
+            for batch in try batches.next().microBatches {
+                var start = 0
+                for length in batch.tokens.lengths {
+                    documents.append(Array(batch.tokens.ids[start..<start + length]))
+                    start += length
+                }
+                #expect(batch.tokens.ids.count <= 64)
+            }
         }
-        #expect(throws: TrainingError.self) {
-            try TokenBatches([], packedInto: 8, globalBatchSize: 1, limit: .rows(1), shuffleSeed: nil)
-        }
+        let expected = examples.map { $0.ids.map(Int.init) }
+        #expect(documents.sorted { $0.lexicographicallyPrecedes($1) } == expected.sorted { $0.lexicographicallyPrecedes($1) })
     }
 
     @Test func `a token outside the vocabulary is an error that names the row`() throws {

@@ -15,17 +15,21 @@ import TextCore
     }
 }
 
-@Suite struct OrderTests {
-    /// Computed by a separate script from the definition in `Order`.
+@Suite struct FeistelPermutationTests {
+    /// Computed by a separate script from the definition in `FeistelPermutation`.
     @Test func hasTheGoldenOrder() {
-        #expect((0..<10).map { Order(count: 10, seed: 42, epoch: 0)[$0] } == [3, 6, 7, 4, 0, 8, 1, 5, 2, 9])
-        #expect((0..<10).map { Order(count: 10, seed: 42, epoch: 1)[$0] } == [7, 9, 6, 0, 5, 3, 2, 1, 4, 8])
-        #expect((0..<6).map { Order(count: 1000, seed: 42, epoch: 0)[$0] } == [334, 428, 814, 156, 227, 207])
+        func first(_ places: Int, of count: Int, epoch: Int = 0) -> [Int] {
+            let permutation = FeistelPermutation(count: count, seed: 42, epoch: epoch)
+            return (0..<places).map { permutation[$0] }
+        }
+        #expect(first(10, of: 10) == [3, 6, 7, 4, 0, 8, 1, 5, 2, 9])
+        #expect(first(10, of: 10, epoch: 1) == [7, 9, 6, 0, 5, 3, 2, 1, 4, 8])
+        #expect(first(6, of: 1000) == [334, 428, 814, 156, 227, 207])
     }
 
     @Test(arguments: [1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 1000, 4097, 100_000])
     func givesEachNumberOnce(count: Int) {
-        let order = Order(count: count, seed: 3, epoch: 2)
+        let order = FeistelPermutation(count: count, seed: 3, epoch: 2)
         var seen = [Bool](repeating: false, count: count)
         for index in 0..<count { seen[order[index]] = true }
         #expect(seen.allSatisfy { $0 })
@@ -34,7 +38,7 @@ import TextCore
     @Test func seedsEpochsAndSourcesGiveOtherOrders() {
         let count = 500
         func order(_ seed: UInt64, _ epoch: Int, _ source: UInt64) -> [Int] {
-            let order = Order(count: count, seed: seed, epoch: epoch, source: source)
+            let order = FeistelPermutation(count: count, seed: seed, epoch: epoch, source: source)
             return (0..<count).map { order[$0] }
         }
         let orders = [order(1, 0, 0), order(2, 0, 0), order(1, 1, 0), order(1, 0, 1)]
@@ -48,76 +52,70 @@ import TextCore
 
     @Test func everyNumberComesFirstAboutAsOften() {
         var counts = [Int](repeating: 0, count: 10)
-        for seed in 0..<10_000 { counts[Order(count: 10, seed: UInt64(seed), epoch: 0)[0]] += 1 }
+        for seed in 0..<10_000 { counts[FeistelPermutation(count: 10, seed: UInt64(seed), epoch: 0)[0]] += 1 }
         // 10,000 draws of probability 1/10 have a standard deviation of 30; five of them are 150.
         for count in counts { #expect(abs(count - 1000) < 150) }
     }
 }
 
-@Suite struct SplitTests {
-    private func source(_ rows: [(String, Int)], _ body: (any IndexedRecordSource) throws -> Void) throws {
-        let text = rows.map { "{\"group\":\"\($0.0)\",\"n\":\($0.1)}\n" }.joined()
-        try withFile("x.jsonl", text) { try body(DataFile(path: $0).indexed()) }
+@Suite struct HoldoutRuleTests {
+    private func row(_ fields: JSON) -> RawRow {
+        RawRow(fields: fields, provenance: Provenance(file: "x.jsonl", line: 1, byteOffset: 0, ordinal: 0))
     }
 
-    private let rows = (0..<2000).map { ("g\($0 % 400)", $0) }
-
-    private func numbers(_ indices: [Int], _ source: any IndexedRecordSource) throws -> Set<Int> {
-        Set(try indices.compactMap { try source.row(at: $0).fields["n"]?.int })
+    private func held(_ rows: [JSON], _ rule: HoldoutRule) throws -> [JSON] {
+        try rows.filter { try rule.holdsOut(row($0)) }
     }
+
+    private let rows = (0..<2000).map { ["group": .string("g\($0 % 400)"), "n": .integer($0)] as JSON }
 
     @Test func noGroupStraddlesAndTheOrderDoesNotMatter() throws {
         let rule = HoldoutRule(fraction: 0.2, groupBy: "group", seed: 1)
-        var held: Set<Int> = []
-        try source(rows) { source in
-            let split = try source.split(by: rule)
-            #expect(split.train.count + split.validation.count == 2000)
-            held = try numbers(split.validation, source)
-            // 400 groups of probability 0.2 have a standard deviation of 8 groups, 40 rows; four of them are 160.
-            #expect(abs(held.count - 400) < 160)
-            let groups = Set(held.map { $0 % 400 })
-            #expect(held.count == groups.count * 5)
-        }
-        try source(rows.reversed() + [("new", 9999)]) { source in
-            let split = try source.split(by: rule)
-            #expect(try numbers(split.validation, source).subtracting([9999]) == held)
-        }
-        try source(rows) { source in
-            let other = try source.split(by: HoldoutRule(fraction: 0.2, groupBy: "group", seed: 2))
-            #expect(try numbers(other.validation, source) != held)
-        }
-    }
-
-    @Test func aSmallDataSetStillHoldsAGroupOut() throws {
-        try source([("a", 0), ("a", 1), ("b", 2)]) { source in
-            let split = try source.split(by: HoldoutRule(fraction: 0.000001, groupBy: "group", seed: 1))
-            #expect(split.validation == [0, 1] || split.validation == [2])
-        }
-        try source([("a", 0), ("a", 1)]) { source in
-            let error = #expect(throws: DataError.self) {
-                try source.split(by: HoldoutRule(fraction: 0.5, groupBy: "group", seed: 1))
-            }
-            #expect(error?.message == "val_fraction 0.5 leaves no row to train on")
-        }
+        let held = try held(rows, rule)
+        // 400 groups of probability 0.2 have a standard deviation of 8 groups, 40 rows; four of them are 160.
+        #expect(abs(held.count - 400) < 160)
+        #expect(held.count == Set(held.compactMap { $0["group"]?.string }).count * 5)
+        #expect(try Set(self.held(rows.reversed(), rule)) == Set(held))
+        #expect(try Set(self.held(rows, HoldoutRule(fraction: 0.2, groupBy: "group", seed: 2))) != Set(held))
+        #expect(try self.held(rows, HoldoutRule(fraction: 0, groupBy: "group", seed: 1)).isEmpty)
     }
 
     @Test func equalRowsLieOnOneSide() throws {
-        try source((0..<300).map { _ in ("same", 1) } + (0..<300).map { ("g", $0) }) { source in
-            let split = try source.split(by: HoldoutRule(fraction: 0.3, seed: 1))
-            let held = Set(split.validation.filter { $0 < 300 })
-            #expect(held.isEmpty || held.count == 300)
-            #expect(split.validation.contains { $0 >= 300 })
+        let rule = HoldoutRule(fraction: 0.3, seed: 1)
+        #expect(try [0, 300].contains(held((0..<300).map { _ in ["group": "same", "n": 1] }, rule).count))
+        #expect(try !held(rows, rule).isEmpty)
+        #expect(try rule.holdsOut(row(["a": 1, "b": 2])) == rule.holdsOut(row(["b": 2, "a": 1])))
+    }
+
+    @Test func theGroupMayBeNestedInMetaAndOfAnyKind() throws {
+        for value: JSON in ["a", 7, true, [["role": "user", "content": "hi"]], ["x": 1, "y": [2]]] {
+            for seed in UInt64(0)..<8 {
+                let sides = try [
+                    (["id": value], "id"), (["meta": ["id": value]], "id"), (["meta": ["id": value]], "meta.id"),
+                    (["a": ["id": value]], "a.id"), (["meta": ["a": ["id": value]]], "a.id"),
+                    (["a.id": value, "a": ["id": "other"]], "a.id"),
+                ].map { (fields: JSON, column: String) in
+                    try HoldoutRule(fraction: 0.5, groupBy: column, seed: seed).holdsOut(row(fields))
+                }
+                #expect(Set(sides).count == 1)
+            }
         }
+        // Objects whose keys stand in another order are one group.
+        let rule = HoldoutRule(fraction: 0.5, groupBy: "id", seed: 3)
+        let ordered = try (0..<50).map { try rule.holdsOut(row(["id": ["a": .integer($0), "b": 1]])) }
+        #expect(try ordered == (0..<50).map { try rule.holdsOut(row(["id": ["b": 1, "a": .integer($0)]])) })
+        #expect(Set(ordered).count == 2)
     }
 
     @Test func aMissingGroupNamesTheNearestColumn() throws {
-        try source([("a", 0)]) { source in
-            let error = #expect(throws: DataError.self) {
-                try source.split(by: HoldoutRule(fraction: 0.5, groupBy: "groop", seed: 1))
-            }
-            #expect(
-                error?.description
-                    == "\(source.path):1: this row has no column 'groop' to group by (byte 0). Did you mean 'group'?")
-        }
+        let rule = HoldoutRule(fraction: 0.5, groupBy: "groop", seed: 1)
+        var error = #expect(throws: DataError.self) { try rule.holdsOut(row(["group": "a"])) }
+        #expect(
+            error?.description
+                == "x.jsonl:1: this row has no column 'groop' to group by (byte 0). Did you mean 'group'?")
+        error = #expect(throws: DataError.self) { try rule.holdsOut(row(["meta": ["group": "a"]])) }
+        #expect(error?.fix == "Did you mean 'group'?")
+        error = #expect(throws: DataError.self) { try rule.holdsOut(row(["groop": .null])) }
+        #expect(error?.description.contains("a group's key is null at $.groop") == true)
     }
 }

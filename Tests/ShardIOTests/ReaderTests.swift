@@ -12,6 +12,24 @@ private func rows(_ path: String, textUnit: TextUnit = .line, chunkBytes: Int = 
     return rows
 }
 
+/// Expects that the frames of a file, and streams that start between two rows, give these rows.
+private func expectFrames(of path: String, give rows: [RawRow]) throws {
+    let source = try DataFile(path: path).framed()
+    #expect(source.frames.rowCount == rows.count)
+    for index in (0..<source.frames.count).reversed() {
+        let frame = try source.frame(index)
+        let numbers = source.frames.rows(of: index)
+        #expect(frame.count == numbers.count)
+        #expect(try (0..<frame.count).map { try frame.row($0) } == Array(rows[numbers]))
+    }
+    var stream = try source.rows()
+    for row in rows {
+        var resumed = try source.rows(from: stream.position)
+        #expect(try resumed.next() == row)
+        _ = try stream.next()
+    }
+}
+
 /// The error that reading a file ends in, without the folder's name.
 private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) throws -> String? {
     try withFile(name, bytes) { path in
@@ -119,12 +137,7 @@ private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) th
             let rows = try rows(path, chunkBytes: chunkBytes)
             #expect(rows.map(\.fields) == [["a": "]\"}"], ["a": [1, [:]]], ["b": 2]])
             #expect(rows.map(\.provenance.line) == [2, 3, 5])
-            let indexed = try DataFile(path: path).indexed()
-            for index in rows.indices {
-                #expect(try indexed.row(at: index) == rows[index])
-                var resumed = try indexed.rows(from: indexed.position(ofRow: index))
-                #expect(try resumed.next() == rows[index])
-            }
+            try expectFrames(of: path, give: rows)
         }
     }
 
@@ -179,12 +192,7 @@ private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) th
                     ["text": "last", "cate\"gory": "é"],
                 ])
             #expect(rows.map(\.provenance.line) == [2, 3, 6, 7])
-            let indexed = try DataFile(path: path).indexed()
-            #expect(try (0..<indexed.count).reversed().map { try indexed.row(at: $0) } == rows.reversed())
-            for index in rows.indices {
-                var resumed = try indexed.rows(from: indexed.position(ofRow: index))
-                #expect(try resumed.next() == rows[index])
-            }
+            try expectFrames(of: path, give: rows)
         }
     }
 
@@ -296,20 +304,35 @@ private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) th
         try withFile("x.parquet", "PAR1") { path in
             #expect(
                 message(path)
-                    == "\(path): the ending tells no file format. Known endings: .jsonl, .json, .csv, .tsv, .txt.")
+                    == "\(path): the ending tells no file format. Known endings: .jsonl, .json, .csv, .tsv, .txt, each with "
+                    + ".zst behind it if it is compressed.")
         }
-        try withFile("x.jsonl.zst", "....") { path in
+        try withFile("x.jsonl.gz", "....") { path in
             #expect(
-                message(path) == "\(path): .zst files are not read directly. Decompress it first: zstd -d '\(path)'.")
+                message(path)
+                    == "\(path): .gz files are not read directly. Decompress it first, or compress it with zstd instead."
+            )
         }
     }
 
     @Test func aFileCutShortWhileReadIsAnError() throws {
         try withFile("x.jsonl", "{\"a\":1}\n{\"a\":2}\n") { path in
-            let indexed = try DataFile(path: path).indexed()
+            let source = try DataFile(path: path).framed()
             #expect(truncate(path, 9) == 0)
-            let error = #expect(throws: DataError.self) { try indexed.row(at: 1) }
+            let error = #expect(throws: DataError.self) { try source.frame(0) }
             #expect(error?.message == "the file has become shorter while it was read")
+        }
+    }
+
+    @Test func aFileChangedAfterItWasOpenedIsAnError() throws {
+        try withFile("x.jsonl", "{\"a\":1}\n{\"a\":2}\n") { path in
+            let source = try DataFile(path: path).framed()
+            let handle = try #require(FileHandle(forWritingAtPath: path))
+            try handle.seek(toOffset: 5)
+            try handle.write(contentsOf: Data("7".utf8))
+            try handle.close()
+            let error = #expect(throws: DataError.self) { try source.frame(0) }
+            #expect(error?.message == "the file has changed since it was opened")
         }
     }
 
@@ -318,17 +341,25 @@ private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) th
         var text = ""
         for index in 0..<count { text += "{\"n\":\(index),\"t\":\"row \(index) \\u00e9\\n\"}\n" }
         try withFile("x.jsonl", text) { path in
-            let indexed = try DataFile(path: path).indexed()
-            #expect(indexed.count == count)
-            let order = Order(count: count, seed: 7, epoch: 0)
+            let source = try DataFile(path: path).framed()
+            #expect(source.frames.rowCount == count)
+            // 4 MB of text in frames of 256 KiB.
+            #expect((10...20).contains(source.frames.count))
+            let order = FeistelPermutation(count: source.frames.count, seed: 7, epoch: 0)
             var sum = 0
-            for place in 0..<count {
-                let row = try indexed.row(at: order[place])
-                guard row.fields["n"]?.int == order[place], row.provenance.line == order[place] + 1 else {
-                    Issue.record("row \(order[place]) came back as \(row)")
-                    break
+            for place in 0..<source.frames.count {
+                let frame = try source.frame(order[place])
+                let first = source.frames.rows(of: order[place]).lowerBound
+                for index in 0..<frame.count {
+                    let row = try frame.row(index)
+                    guard row.fields["n"]?.int == first + index, row.provenance.line == first + index + 1,
+                        row.provenance.ordinal == first + index
+                    else {
+                        Issue.record("row \(first + index) came back as \(row)")
+                        return
+                    }
+                    sum += first + index
                 }
-                sum += order[place]
             }
             #expect(sum == count * (count - 1) / 2)
         }
@@ -339,7 +370,7 @@ private func failure(_ name: String, _ bytes: [UInt8], limit: Int = 64 << 20) th
         guard let folder = try SharedFolder.url("data") else { return }
         let counts = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
             .filter { FileKind(path: $0).map { $0 != .txt } ?? false }
-            .map { try DataFile(path: folder.appendingPathComponent($0).path).indexed().count }
+            .map { try DataFile(path: folder.appendingPathComponent($0).path).framed().frames.rowCount }
         let readme = try String(contentsOf: folder.appendingPathComponent("README.md"), encoding: .utf8)
             .replacing(",", with: "")
         #expect(!counts.isEmpty)

@@ -127,7 +127,8 @@ private func conversation(_ line: String) throws -> ConversationRecord {
         (
             "auto", "{\"question\":\"q\",\"answer\":\"a\"}",
             "x.jsonl:1: no format fits columns 'question', 'answer' (byte 0). Say what they are, such as `columns: {prompt: "
-                + "question, completion: answer}`, or set `format` to one of: messages, sharegpt, prompt_completion, turns, alpaca, text."
+                + "question, completion: answer}`, or set `format` to one of: messages, sharegpt, prompt_completion, turns, alpaca, text, "
+                + "preference, openai_preference, hh_transcript, sharegpt_preference, unpaired, prompt."
         ),
         (
             "auto", "{\"text\":\"q\",\"prompt\":\"p\",\"completion\":\"a\"}",
@@ -142,7 +143,8 @@ private func conversation(_ line: String) throws -> ConversationRecord {
         (
             "mesages", "{\"text\":\"q\"}",
             "x.jsonl: there is no data format 'mesages'. Did you mean 'messages'? Formats: auto, messages, sharegpt, "
-                + "prompt_completion, turns, alpaca, text."
+                + "prompt_completion, turns, alpaca, text, "
+                + "preference, openai_preference, hh_transcript, sharegpt_preference, unpaired, prompt."
         ),
         (
             "prompt_completion", "{\"prompt\":\"p\",\"completions\":\"a\"}",
@@ -269,7 +271,7 @@ private func conversation(_ line: String) throws -> ConversationRecord {
             let file = try DataFile(path: folder.appendingPathComponent(name).path)
             var peek = try file.rows()
             let first = try #require(try peek.next())
-            // The files name their columns themselves; the preference triples have their format in a later issue.
+            // The files name their columns themselves; RecordCanonicalTests reads the preference triples.
             let pairs = [("question", "answer"), ("text", "category")]
             guard let pair = pairs.first(where: { first.fields[$0.0] != nil && first.fields[$0.1] != nil }) else {
                 continue

@@ -7,21 +7,20 @@ struct Fingerprint {
     /// Named hashes.
     let json: JSON
 
+    /// - Parameter data: the identities of the sources that are trained on.
     /// - Throws: when a file cannot be read.
-    init(_ loaded: LoadedRecipe, text: ModelText) throws {
+    init(_ loaded: LoadedRecipe, text: ModelText, data identities: [String]) throws {
         let recipe = loaded.recipe
-        let files = (recipe.data.train + recipe.data.eval).map(\.path.absolute)
         let model: JSON
         if let path = recipe.model.path {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: path.absolute)) ?? []
-            let wanted = names.filter { $0.hasSuffix(".safetensors") || $0 == "config.json" }.sorted()
-            model = try Self.hash(wanted.map { path.absolute + "/" + $0 })
+            model = try Self.hash(Self.weightFiles(in: path.absolute))
         } else {
             model = try Self.hash([recipe.model.initial?.config.absolute].compactMap { $0 })
         }
         json = [
             "hone": .string(HoneVersion.current), "recipe": .string(loaded.fingerprint), "model": model,
-            "data": try Self.hash(files),
+            "adapter": try recipe.adapter.initFrom.map { try Self.hash(Self.weightFiles(in: $0.absolute)) } ?? .null,
+            "data": .string(SHA256.digest(of: identities.joined(separator: "\n")).hexadecimal),
             "tokenizer": try Self.hash([text.tokenizerFolder.appending(path: "tokenizer.json").path]),
             "chat_template": text.template.map {
                 .string(SHA256.digest(of: $0.source).hexadecimal)
@@ -29,8 +28,16 @@ struct Fingerprint {
         ]
     }
 
+    /// The weights and configurations of a model's or an adapter's folder.
+    static func weightFiles(in folder: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter {
+            $0.hasSuffix(".safetensors") || $0 == "config.json" || $0 == "adapter_config.json"
+        }.sorted().map { folder + "/" + $0 }
+    }
+
     /// One hash over the content of files, in order.
-    private static func hash(_ paths: [String]) throws -> JSON {
+    static func hash(_ paths: [String]) throws -> JSON {
         var hash = SHA256()
         for path in paths {
             guard let file = FileHandle(forReadingAtPath: path) else {

@@ -14,6 +14,8 @@ enum ModelAssembly {
         let model: LanguageModel
         if let path = recipe.model.path {
             model = try ModelLoader.load(folder: path.url, dtype: try baseType(loaded))
+            // A reward model has no logits to train.
+            if recipe.method != .reward { try model.requireLanguageHead(location: path.absolute) }
         } else {
             guard let initial = recipe.model.initial else { preconditionFailure("a checked recipe has a model") }
             model = try ModelInitializer.model(
@@ -21,6 +23,7 @@ enum ModelAssembly {
                 vocabularySize: text.tokenizer.vocabularySize, seed: UInt64(recipe.seed),
                 location: initial.config.absolute)
         }
+        defer { if recipe.method == .reward { model.attachRewardHead(seed: UInt64(recipe.seed)) } }
         guard recipe.adapter.type != .full else {
             model.setTrainable(.full)
             return model

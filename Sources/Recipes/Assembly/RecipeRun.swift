@@ -2,52 +2,53 @@ import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
-import SFT
 import TensorCore
 import TextCore
 import Tokenization
 import Training
 
+/// What a run leaves to be said.
+struct RunSummary {
+    var ending: RunEnding
+    var folder: URL
+    var before: [SuiteResult]
+    var after: [SuiteResult]
+    var steps: Int
+    var seconds: Double
+}
+
 /// A run of a recipe: everything assembled, trained, judged and written to the run folder.
-struct RecipeRun {
+struct RecipeRun<Trained: Method> {
     let loaded: LoadedRecipe
     let text: ModelText
-    let data: TrainingData
+    let method: Trained
+    var data: TrainingData<Trained>
     let suites: [Suite]
     let terminal: Terminal
     let stop: StopSignal
     let policy: RunFolder.Policy
-
-    /// What a run leaves to be said.
-    struct Summary {
-        var ending: RunEnding
-        var folder: URL
-        var before: [SuiteResult]
-        var after: [SuiteResult]
-        var steps: Int
-        var seconds: Double
-    }
 
     /// Reads rows and suites; no weights yet.
     ///
     /// - Parameter policy: what to do with a run that the folder already holds.
     /// - Throws: `RecipeError` with everything that is wrong with the rows, and errors of single rows.
     init(
-        _ loaded: LoadedRecipe, policy: RunFolder.Policy, registry: Registry, terminal: Terminal, stop: StopSignal
+        _ loaded: LoadedRecipe, method: Trained, text: ModelText, policy: RunFolder.Policy, registry: Registry,
+        terminal: Terminal, stop: StopSignal
     ) throws {
         self.loaded = loaded
+        self.method = method
+        self.text = text
         self.policy = policy
         self.terminal = terminal
         self.stop = stop
         let target = loaded.recipe.outputFolder.url
         try Self.usingFolder { try RunFolder.check(target, policy: policy) }
-        text = try ModelText(loaded.recipe.model)
-        data = try TrainingData(loaded.recipe, text: text, stop: { stop.isRequested })
+        data = try TrainingData(loaded, method: method, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
-        let known = text
         suites = try loaded.recipe.evaluation.suites.map {
-            try SuiteData.suite($0, text: known, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
+            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
         }
         try checkWatchedMetric()
     }
@@ -69,15 +70,21 @@ struct RecipeRun {
     }
 
     /// Trains from the start or from a checkpoint.
-    func run() throws -> Summary {
+    mutating func run() throws -> RunSummary {
         let start = ContinuousClock.now
-        let fingerprint = try Fingerprint(loaded, text: text)
+        let fingerprint = try Fingerprint(loaded, text: text, data: data.identities)
         let model = try ModelAssembly.model(loaded, text: text)
-        try (data.train + data.held).check(for: model)
-        let batches = try makeBatches(model)
+        try method.check(data.rows.examples + data.held, for: model)
+        let objective = try method.objective(
+            for: model, rows: &data.rows.examples, held: &data.held,
+            preparation: Preparation(
+                loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
+                isStreaming: recipe.data.streaming))
+        var batches = try makeBatches(model)
+        let configuration = try configuration(batches)
+        batches.stepsPerPass = configuration.stepsPerEpoch
         let trainer = Trainer(
-            model: model, objective: objective, settings: recipe.train.adamW,
-            configuration: configuration(batches, hasHeldRows: !data.held.isEmpty))
+            model: model, objective: objective, settings: recipe.train.adamW, configuration: configuration)
 
         // Whatever could fail before the first step has been done: the folder is touched by runs that begin only.
         let folder = try Self.usingFolder { try RunFolder(recipe.outputFolder.url, policy: policy) }
@@ -89,50 +96,46 @@ struct RecipeRun {
             baseModel: recipe.model.path?.absolute)
         if let checkpoint = try checkpointToResume(checkpoints, fingerprint, in: folder) {
             try trainer.restore(checkpoint)
+            try batches.seek(to: trainer.state.position)
         } else {
             try describe(in: folder, fingerprint)
         }
-        banner(model, batches)
+        banner(model, configuration)
 
-        let judge = try Judge(self, model: model, folder: folder)
+        let judge = Judge(
+            method, objective: objective, held: data.held, suites: suites, model: model, text: text,
+            seed: UInt64(recipe.seed), folder: folder, stop: stop)
         let emit: (RunEvent) throws -> Void = { event in
             try log.append(event)
             progress.show(event)
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
+        let samplesEvery = recipe.logging.samplesEvery
         var services = RunServices(
             emit: { event in
                 try emit(event)
-                if let sample = try judge.sample(after: event, every: recipe.logging.samplesEvery) { try emit(sample) }
+                if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
-            startFields: startFields(model, batches))
+            startFields: startFields(model))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
-        let ending = try trainer.run(services) { batches.batch($0) }
+        let ending = try trainer.run(services) { _ in try batches.next() }
         if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
-        return Summary(
+        return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
     // MARK: Parts
 
-    private var objective: SFTObjective {
-        SFTObjective(
-            loss: recipe.sft?.loss == .dft ? .dft : .nll, neftuneAlpha: recipe.sft?.neftuneAlpha)
-    }
-
-    private func makeBatches(_ model: LanguageModel) throws -> TokenBatches {
+    private func makeBatches(
+        _ model: LanguageModel
+    ) throws -> BatchStream<TrainingRows<Trained>, Trained.Goal.Batch> {
         let limit: Packing.MicroBatchLimit =
             switch recipe.train.microBatchSize {
             case .rows(let rows): .rows(rows)
             case .auto: .tokens(Self.automaticTokens(model.configuration))
             }
-        // Pretraining has been cut into whole sequences already.
-        let packs = recipe.sequence.packing && recipe.method != .pretrain
-        return try TokenBatches(
-            data.train, packedInto: packs ? recipe.sequence.maxLength : nil,
-            globalBatchSize: recipe.train.globalBatchSize, limit: limit,
-            shuffleSeed: recipe.data.shuffle ? UInt64(recipe.seed) : nil)
+        return BatchStream(try data.stream(), plan: method.plan(recipe, limit: limit))
     }
 
     /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.
@@ -141,14 +144,27 @@ struct RecipeRun {
         return max(512, min(8192, (2 << 30) / max(1, perToken)))
     }
 
-    private func configuration(_ batches: TokenBatches, hasHeldRows: Bool) -> TrainerConfiguration {
+    private func configuration(
+        _ batches: BatchStream<TrainingRows<Trained>, Trained.Goal.Batch>
+    ) throws -> TrainerConfiguration {
         let train = recipe.train
-        let perEpoch = batches.order.stepsPerEpoch
-        let total: Int =
-            switch train.length {
-            case .steps(let steps): steps
-            case .epochs(let epochs): max(1, Int(exactly: (epochs * Double(perEpoch)).rounded(.up)) ?? .max)
-            }
+        let perEpoch: Int
+        let total: Int
+        switch train.length {
+        case .steps(let steps):
+            // Where rows are streamed, or sources repeat, nobody knows how many there will be.
+            let size = recipe.train.globalBatchSize
+            perEpoch =
+                data.hasKnownPasses ? try batches.stepsOfPasses(1)[0] : max(1, (data.rowCount + size - 1) / size)
+            total = steps
+        case .epochs(let epochs):
+            let passes = try batches.stepsOfPasses(max(1, Int(epochs.rounded(.up))))
+            perEpoch = passes[0]
+            // A packed epoch may take a step more or less than the one before.
+            let whole = passes.prefix(Int(epochs)).reduce(0, +)
+            let rest = epochs - epochs.rounded(.down)
+            total = max(1, whole + (rest > 0 ? Int((rest * Double(passes.last ?? 0)).rounded(.up)) : 0))
+        }
         let schedule = LearningRateSchedule(
             baseRate: train.learningRate,
             curve: ScheduleRegistry.builtIn.curve(named: train.scheduler.type.rawValue) ?? .constant,
@@ -165,7 +181,7 @@ struct RecipeRun {
         if let stopping = recipe.evaluation.earlyStopping {
             configuration.watched = WatchedMetric(
                 stopping.metric, patience: stopping.patience, minDelta: stopping.minDelta)
-        } else if hasHeldRows {
+        } else if !data.held.isEmpty {
             configuration.watched = WatchedMetric("eval.loss")
         } else if let suite = suites.first {
             configuration.watched = WatchedMetric("suites.\(suite.name).\(suite.leadingMetric)")
@@ -250,19 +266,19 @@ struct RecipeRun {
 
     // MARK: What is said
 
-    private func startFields(_ model: LanguageModel, _ batches: TokenBatches) -> OrderedDictionary<String, JSON> {
+    private func startFields(_ model: LanguageModel) -> OrderedDictionary<String, JSON> {
         [
             "version": .string(HoneVersion.current), "recipe": .string(recipe.name),
             "method": .string(recipe.method.rawValue), "fingerprint": .string(loaded.fingerprint),
             "parameters": .integer(model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }),
-            "rows": .integer(data.train.count), "held_out_rows": .integer(data.held.count),
+            "rows": .integer(data.rows.examples.count), "held_out_rows": .integer(data.held.count),
             "threads": .integer(Parallel.threads), "instruction_set": .string(InstructionSets.current),
             "data": data.report.json(recipe.sequence),
         ]
     }
 
     /// Every derived value that changes results.
-    private func banner(_ model: LanguageModel, _ batches: TokenBatches) {
+    private func banner(_ model: LanguageModel, _ configuration: TrainerConfiguration) {
         let total = model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }
         let trained = model.trainableParameters.reduce(0) { $0 + $1.parameter.value.count }
         let share = (1000 * Double(trained) / Double(max(1, total))).rounded() / 10
@@ -270,13 +286,11 @@ struct RecipeRun {
         terminal.note(
             "model      \(grouped(total)) parameters, \(grouped(trained)) trained (\(share) %), "
                 + "\(model.outputEmbedding.value.dtype == .float32 ? "float32" : "bf16 base, float32 adapter")")
-        for line in data.report.formats { terminal.note("data       \(line)") }
-        terminal.note("data       \(data.report.sizeLine); \(grouped(data.held.count)) held out")
-        terminal.note("data       \(data.report.lengthLine)")
-        let configuration = configuration(batches, hasHeldRows: !data.held.isEmpty)
+        for line in data.report.sourceLines { terminal.note("data       \(line)") }
+        terminal.note("data       \(grouped(data.held.count)) held out")
         terminal.note(
             "steps      \(grouped(configuration.totalSteps)) of \(recipe.train.globalBatchSize) rows, "
-                + "\(grouped(batches.order.stepsPerEpoch)) an epoch, \(configuration.schedule.warmUpSteps) of warm-up; "
+                + "\(grouped(configuration.stepsPerEpoch)) an epoch, \(configuration.schedule.warmUpSteps) of warm-up; "
                 + "rate \(recipe.train.learningRate), \(recipe.train.scheduler.type.rawValue)")
         let machine = MachineReport()
         terminal.note(

@@ -1,46 +1,81 @@
 import Foundation
-import SFT
 import ShardIO
 import TextCore
 import Tokenization
 import Training
 
-/// The rows of a recipe as tokens, with everything that was found on the way.
-struct TrainingData {
-    /// Rows to train on, in the order of the files.
-    var train: [TrainingExample] = []
+/// The rows of a recipe: held in memory as tokens, or read while training.
+struct TrainingData<Trained: Method>: Sendable {
+    /// Rows to train on; empty where they are streamed.
+    var rows: HeldRows<Trained.Example>
     /// Rows held out.
-    var held: [TrainingExample] = []
-    /// What was found.
+    var held: [Trained.Example] = []
+    /// What was found: of all rows, or of the first ones where rows are streamed.
     var report: DataReport
+    private let reader: RowReader<Trained>
 
-    /// Reads and tokenizes every row that `recipe` names.
+    /// Reads and tokenizes what `recipe` names: every row, or where rows are streamed those that are held out and the
+    /// first of the others, to see what they are like.
     ///
     /// - Throws: `DataError`, `EncodingError` for a row that cannot be read or tokenized.
-    init(_ recipe: Recipe, text: ModelText, stop: () -> Bool = { false }) throws {
+    init(_ loaded: LoadedRecipe, method: Trained, text: ModelText, stop: StopSignal = StopSignal()) throws {
+        let recipe = loaded.recipe
+        reader = try RowReader(recipe, method: method)
         report = DataReport(text: text)
-        let encoder = text.encoder(trainOn: recipe.trainOn)
-        let rule = HoldoutRule(
-            fraction: recipe.data.eval.isEmpty ? recipe.data.valFraction : 0, groupBy: recipe.data.groupBy,
-            seed: UInt64(recipe.seed))
-        for source in recipe.data.train {
-            let rows = try SourceRows(source, report: &report)
-            try rows.forEach { row, record in
-                if stop() { throw CancellationError() }
-                let isHeld = try rule.fraction > 0 && rule.holdsOut(row)
-                let examples = try add(try encoder.encode(record), recipe, text: text)
-                if isHeld { held += examples } else { train += examples }
+        report.formats = reader.decisions
+        report.integrity = reader.integrity
+        rows = HeldRows(sources: reader.sources.count)
+        if recipe.data.streaming {
+            try look(stop: stop)
+        } else {
+            try readAll(stop: stop)
+        }
+        held += try reader.evaluationRows(&report, stop: stop)
+        held = method.measured(held)
+        report.countsAllRows = !recipe.data.streaming
+    }
+
+    /// Hashes of what the rows are.
+    var identities: [String] { reader.sources.map(\.identity) }
+
+    /// Rows of all sources.
+    var rowCount: Int { reader.order.rowCount }
+
+    /// Whether it is known before training how many rows a pass has.
+    var hasKnownPasses: Bool { !reader.recipe.data.streaming && reader.order.hasEpochs }
+
+    /// The rows in the order of the run.
+    func stream() throws -> TrainingRows<Trained> {
+        guard reader.recipe.data.streaming else { return .held(try HeldStream(rows, order: reader.order)) }
+        return .streamed(try StreamedRows(reader, report: report))
+    }
+
+    private mutating func readAll(stop: StopSignal) throws {
+        try reader.forEachRow { row, address in
+            if stop.isRequested { throw CancellationError() }
+            let examples = try reader.method.examples(row.encoded, &report)
+            if row.isHeld {
+                held += examples
+            } else {
+                rows.append(examples, source: address.source, ordinal: address.ordinal, id: row.id)
             }
         }
-        for source in recipe.data.eval {
-            try SourceRows(source, report: &report).forEach { _, record in
-                if stop() { throw CancellationError() }
-                held += try add(try encoder.encode(record), recipe, text: text)
-            }
+    }
+
+    /// How many rows are looked at before rows are streamed.
+    private static var rowsLookedAt: Int { 1000 }
+
+    private mutating func look(stop: StopSignal) throws {
+        try reader.forEachRow(heldOnly: false, limit: Self.rowsLookedAt) { row, _ in
+            if stop.isRequested { throw CancellationError() }
+            if !row.isHeld { _ = try reader.method.examples(row.encoded, &report) }
         }
-        if recipe.method == .pretrain, recipe.sequence.packing {
-            train = train.wrapped(maxLength: recipe.sequence.maxLength)
-            held = held.wrapped(maxLength: recipe.sequence.maxLength)
+        guard reader.rule.fraction > 0 else { return }
+        // The rows that are held out must be known before the first step, so the data are read once for them.
+        var uncounted = report
+        try reader.forEachRow(heldOnly: true) { row, _ in
+            if stop.isRequested { throw CancellationError() }
+            held += try reader.method.examples(row.encoded, &uncounted)
         }
     }
 
@@ -48,96 +83,63 @@ struct TrainingData {
     func problems(_ loaded: LoadedRecipe, context: Int?) -> [RecipeProblem] {
         let found = report.problems(loaded, context: context)
         let data = loaded.recipe.data
-        guard found.isEmpty, data.eval.isEmpty, data.valFraction > 0, train.isEmpty || held.isEmpty else {
-            return found
+        guard found.isEmpty else { return found }
+        let isEmpty = !data.streaming && rows.rowCount == 0
+        if data.eval.isEmpty, data.valFraction > 0, isEmpty || held.isEmpty {
+            let side = isEmpty ? "leaves no row to train on" : "holds out no row"
+            let unit = data.groupBy.map { "groups by '\($0)'" } ?? "rows"
+            return [
+                RecipeProblem(
+                    loaded.position(of: "data.val_fraction"),
+                    "data.val_fraction \(data.valFraction) \(side) of \(grouped(rowCount))",
+                    why: "The \(unit) are split by a hash, and there are too few of them for this share",
+                    fix: "Write another share, or name held-out rows in data.eval")
+            ]
         }
-        let side = train.isEmpty ? "leaves no row to train on" : "holds out no row"
-        let unit = data.groupBy.map { "groups by '\($0)'" } ?? "rows"
+        guard isEmpty else { return [] }
         return [
             RecipeProblem(
-                loaded.position(of: "data.val_fraction"),
-                "data.val_fraction \(data.valFraction) \(side) of \(grouped(report.rows))",
-                why: "The \(unit) are split by a hash, and there are too few of them for this share",
-                fix: "Write another share, or name held-out rows in data.eval")
+                loaded.position(of: "data.train"), "no row of \(grouped(rowCount)) is left to train on",
+                why: "All of them were filtered out, too long, or without a token that carries loss",
+                fix: "Look at them with `hone inspect`, and at data.train[].filter and sequence.on_overflow")
         ]
     }
-
-    /// Counts a row and applies the rule for long ones.
-    private mutating func add(_ row: EncodedRow, _ recipe: Recipe, text: ModelText) throws -> [TrainingExample] {
-        let sequence = recipe.sequence
-        report.add(row, maxLength: sequence.maxLength)
-        if let size = text.vocabularySize, let bad = row.example.ids.first(where: { Int($0) >= size }) {
-            throw EncodingError(
-                source: row.example.source,
-                message: "token id \(bad) is out of range: the model's vocabulary has \(size) rows, so its tokenizer "
-                    + "is not the one it was made with. Use the model's own tokenizer files.")
-        }
-        let example = row.example
-        let limit = sequence.maxLength
-        let parts: [TrainingExample]
-        // Packed pretraining lays documents end to end before it cuts, so that no sequence is cut short here.
-        let isCutLater = recipe.method == .pretrain && sequence.packing && sequence.onOverflow == .split
-        if example.ids.count <= limit || isCutLater {
-            parts = [example]
-        } else {
-            switch sequence.onOverflow {
-            case .error, .drop: parts = []
-            case .truncate: parts = [example[0..<limit]]
-            case .split:
-                parts = stride(from: 0, to: example.ids.count, by: limit).map {
-                    example[$0..<min(example.ids.count, $0 + limit)]
-                }
-            }
-        }
-        // A row on which nothing is trained would cost time and teach nothing; it has been counted.
-        return parts.filter { $0.trainedCount > 0 }
-    }
 }
 
-/// The rows of one file as records.
-struct SourceRows {
-    let source: DataFile
-    let decoder: RecordDecoder
-    private let limit: Int
+/// Rows to train on in the order of the run.
+enum TrainingRows<Trained: Method>: ExampleStream {
+    case held(HeldStream<Trained.Example>)
+    case streamed(StreamedRows<Trained>)
 
-    init(_ settings: DataSource, report: inout DataReport) throws {
-        try self.init(
-            path: settings.path, format: settings.format, columns: settings.columns, limit: settings.maxSamples)
-        report.formats.append(decoder.decision.sentence)
-    }
-
-    init(path: RecipePath, format: String, columns: NameMap, limit: Int?) throws {
-        source = try DataFile(path: path.absolute)
-        decoder = try RecordDecoder(
-            source: source, format: format,
-            columns: columns.names.map { ColumnMapping(field: $0.key, column: $0.value) })
-        self.limit = limit ?? .max
-    }
-
-    /// Calls `body` with each row and its record.
-    func forEach(_ body: (RawRow, TrainingRecord) throws -> Void) throws {
-        var stream = try source.rows()
-        var count = 0
-        while count < limit, let row = try stream.next() {
-            try body(row, try decoder.record(row))
-            count += 1
-        }
-    }
-}
-
-extension Recipe {
-    /// Which tokens carry loss.
-    var trainOn: TrainOn { method == .pretrain ? .all : (sft?.trainOn.choice ?? .assistant) }
-}
-
-extension TrainedTokens {
-    /// The same choice in the words of `Tokenization`.
-    var choice: TrainOn {
+    mutating func next() throws -> [Trained.Example]? {
         switch self {
-        case .assistant: .assistant
-        case .lastAssistant: .lastAssistant
-        case .completion: .completion
-        case .all: .all
+        case .held(var stream):
+            defer { self = .held(stream) }
+            return try stream.next()
+        case .streamed(let stream): return try stream.next()
+        }
+    }
+
+    var position: JSON {
+        switch self {
+        case .held(let stream): stream.position
+        case .streamed(let stream): stream.position
+        }
+    }
+
+    var passes: Double {
+        switch self {
+        case .held(let stream): stream.passes
+        case .streamed(let stream): stream.passes
+        }
+    }
+
+    mutating func seek(to position: JSON) throws {
+        switch self {
+        case .held(var stream):
+            try stream.seek(to: position)
+            self = .held(stream)
+        case .streamed(let stream): try stream.seek(to: position)
         }
     }
 }

@@ -25,22 +25,24 @@ struct CheckCommand: ReportingCommand {
             if output.json { return terminal.print(.object(report)) }
             return terminal.print("\(options.recipe): no problem found in the recipe")
         }
-        let data = try TrainingData(loaded.recipe, text: text)
-        let problems = data.problems(loaded, context: text.contextLength)
-        if !problems.isEmpty { throw RecipeError(problems) }
+        func reading(_ method: some Method) throws -> DataReport {
+            let data = try TrainingData(loaded, method: method, text: text)
+            let problems = data.problems(loaded, context: text.contextLength)
+            if !problems.isEmpty { throw RecipeError(problems) }
+            return data.report
+        }
+        let rows = try reading(loaded.recipe.makeMethod(text))
         let suites = try loaded.recipe.evaluation.suites.map {
             try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: Registry.current.verifiers)
         }
         let sequence = loaded.recipe.sequence
         if output.json {
-            report["data"] = data.report.json(sequence)
+            report["data"] = rows.json(sequence)
             report["suites"] = .array(suites.map { ["name": .string($0.name), "rows": .integer($0.items.count)] })
             return terminal.print(.object(report))
         }
-        for line in data.report.formats { terminal.print(line) }
-        terminal.print(data.report.sizeLine)
-        terminal.print(data.report.lengthLine)
-        for line in data.report.remarks(sequence) { terminal.print("! \(line)") }
+        for line in rows.sourceLines { terminal.print(line) }
+        for line in rows.remarks(sequence) { terminal.print("! \(line)") }
         for suite in suites { terminal.print("suite \(suite.name): \(grouped(suite.items.count)) rows") }
         terminal.print("\(options.recipe): no problem found")
     }

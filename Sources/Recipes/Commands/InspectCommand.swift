@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OrderedCollections
 import ShardIO
 import TextCore
 import Tokenization
@@ -26,18 +27,28 @@ struct InspectCommand: ReportingCommand {
         let loaded = try options.load()
         let recipe = loaded.recipe
         let text = try ModelText(recipe.model)
-        let encoder = text.encoder(trainOn: recipe.trainOn)
+        func inspect(_ method: some Method) throws { try show(loaded, method, text, on: terminal) }
+        try inspect(recipe.makeMethod(text))
+    }
+
+    private func show<Trained: Method>(
+        _ loaded: LoadedRecipe, _ method: Trained, _ text: ModelText, on terminal: Terminal
+    ) throws {
+        let recipe = loaded.recipe
         var report = DataReport(text: text)
         var shown: [JSON] = []
-        for source in recipe.data.train {
-            let rows = try SourceRows(source, report: &report)
+        for settings in recipe.data.train {
+            let rows = try SourceRows(settings)
+            report.formats.append(rows.decoder.decision.sentence)
+            report.integrity.append("\(rows.source.path): \(rows.source.integrity)")
             try rows.forEach { raw, record in
-                let encoded = try encoder.encode(record)
-                report.add(encoded, maxLength: recipe.sequence.maxLength)
+                let encoded = try method.encode(record)
+                _ = try method.examples(encoded, &report)
                 let isWanted = row.map { $0 == raw.provenance.line && shown.isEmpty } ?? (shown.count < self.rows)
                 guard isWanted else { return }
-                shown.append(json(raw, encoded, text: text))
-                if !output.json { show(raw, encoded, text: text, on: terminal) }
+                let texts = method.shown(encoded)
+                shown.append(json(raw, texts, text: text))
+                if !output.json { show(raw, texts, text: text, on: terminal) }
             }
         }
         if let row, shown.isEmpty {
@@ -46,36 +57,49 @@ struct InspectCommand: ReportingCommand {
         if output.json {
             return terminal.print(["rows": .array(shown), "summary": report.json(recipe.sequence)])
         }
-        for line in report.formats { terminal.print(line) }
-        terminal.print(report.sizeLine)
-        terminal.print(report.lengthLine)
+        for line in report.sourceLines { terminal.print(line) }
         for line in report.remarks(recipe.sequence) { terminal.print("! \(line)") }
     }
 
-    private func show(_ raw: RawRow, _ row: EncodedRow, text: ModelText, on terminal: Terminal) {
+    private func show(_ raw: RawRow, _ texts: [ShownRow], text: ModelText, on terminal: Terminal) {
         let rule = String(repeating: "─", count: 72)
-        terminal.print(
-            "\(rule)\n\(row.example.source)  \(row.example.ids.count) tokens, \(row.example.trainedCount) trained")
+        terminal.print("\(rule)\n\(raw.provenance.file):\(raw.provenance.line)")
         terminal.print("row:      \(raw.fields.text())")
-        terminal.print("rendered: \(JSON.string(row.text).text())")
-        let pieces = zip(row.example.ids, row.example.trained).map { id, trained in
-            let piece = text.tokenizer.token(for: Int(id)) ?? "?"
-            let plain = piece.replacingOccurrences(of: "\n", with: "⏎")
-            if terminal.hasColour { return trained ? "\u{1B}[1;32m\(plain)\u{1B}[0m" : "\u{1B}[2m\(plain)\u{1B}[0m" }
-            return trained ? "[\(plain)]" : plain
+        for shown in texts {
+            let trained = shown.trained.count { $0 }
+            let label = shown.label.map { "\($0): " } ?? ""
+            terminal.print("\(label)\(shown.ids.count) tokens, \(trained) trained")
+            terminal.print("rendered: \(JSON.string(shown.text).text())")
+            terminal.print("tokens:   \(pieces(shown, text: text, hasColour: terminal.hasColour))")
+            for warning in shown.warnings { terminal.print("! \(warning)") }
         }
-        terminal.print("tokens:   \(pieces.joined(separator: terminal.hasColour ? "·" : " "))")
-        if row.example.ids.count > 0, !terminal.hasColour { terminal.print("          (trained tokens in brackets)") }
-        for warning in row.warnings { terminal.print("! \(warning.description)") }
+        if !terminal.hasColour { terminal.print("          (trained tokens in brackets)") }
     }
 
-    private func json(_ raw: RawRow, _ row: EncodedRow, text: ModelText) -> JSON {
-        [
-            "source": .string(row.example.source), "row": raw.fields, "text": .string(row.text),
-            "ids": .array(row.example.ids.map { .integer(Int($0)) }),
-            "pieces": .array(row.example.ids.map { .string(text.tokenizer.token(for: Int($0)) ?? "") }),
-            "trained": .array(row.example.trained.map { .bool($0) }),
-            "warnings": .array(row.warnings.map { .string($0.description) }),
+    private func pieces(_ shown: ShownRow, text: ModelText, hasColour: Bool) -> String {
+        zip(shown.ids, shown.trained).map { id, trained in
+            let piece = text.tokenizer.token(for: Int(id)) ?? "?"
+            let plain = piece.replacingOccurrences(of: "\n", with: "⏎")
+            if hasColour { return trained ? "\u{1B}[1;32m\(plain)\u{1B}[0m" : "\u{1B}[2m\(plain)\u{1B}[0m" }
+            return trained ? "[\(plain)]" : plain
+        }.joined(separator: hasColour ? "·" : " ")
+    }
+
+    private func json(_ raw: RawRow, _ texts: [ShownRow], text: ModelText) -> JSON {
+        var members: OrderedDictionary<String, JSON> = [
+            "source": .string("\(raw.provenance.file):\(raw.provenance.line)"), "row": raw.fields,
         ]
+        let all = texts.map { shown -> JSON in
+            guard case .object(var members) = shown.json else { return shown.json }
+            members["pieces"] = .array(shown.ids.map { .string(text.tokenizer.token(for: Int($0)) ?? "") })
+            return .object(members)
+        }
+        // A row of one text has its members beside the row, as scripts read them.
+        if all.count == 1, case .object(let only) = all[0] {
+            members.merge(only) { $1 }
+        } else {
+            members["texts"] = .array(all)
+        }
+        return .object(members)
     }
 }

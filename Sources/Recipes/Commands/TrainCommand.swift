@@ -36,10 +36,8 @@ struct TrainCommand: ReportingCommand {
         defer { signals.cancel() }
         let loaded = try options.load()
         let goesOn = resume || loaded.recipe.checkpoint.resume != .never
-        let run = try RecipeRun(
-            loaded, policy: goesOn ? .resume : overwrite ? .overwrite : .new, registry: Registry.current,
-            terminal: terminal, stop: stop)
-        let summary = try run.run()
+        let summary = try train(
+            loaded, policy: goesOn ? .resume : overwrite ? .overwrite : .new, terminal: terminal, stop: stop)
         report(summary, on: terminal)
         if case .stopped = summary.ending {
             terminal.note("stopped; go on with: hone train \(options.recipe) --resume")
@@ -47,7 +45,20 @@ struct TrainCommand: ReportingCommand {
         }
     }
 
-    private func report(_ summary: RecipeRun.Summary, on terminal: Terminal) {
+    private func train(
+        _ loaded: LoadedRecipe, policy: RunFolder.Policy, terminal: Terminal, stop: StopSignal
+    ) throws -> RunSummary {
+        let text = try ModelText(loaded.recipe.model)
+        func run(_ method: some Method) throws -> RunSummary {
+            var run = try RecipeRun(
+                loaded, method: method, text: text, policy: policy, registry: Registry.current, terminal: terminal,
+                stop: stop)
+            return try run.run()
+        }
+        return try run(loaded.recipe.makeMethod(text))
+    }
+
+    private func report(_ summary: RunSummary, on terminal: Terminal) {
         if output.json {
             return terminal.print([
                 "run": .string(summary.folder.path), "ending": .string(summary.ending.reason),

@@ -5,18 +5,20 @@ enum KeyHints {
     /// The fix for the unknown `key` in the section at `path`.
     static func hint(for key: String, in schema: SectionSchema, at path: [String]) -> String {
         let section = path.filter { Int($0) == nil }.joined(separator: ".")
-        if let (ours, tool) = foreign[key.lowercased()] {
-            let parts = ours.split(separator: ".")
-            let home = parts.dropLast().joined(separator: ".")
-            guard home == section, let leaf = parts.last, schema.field(String(leaf)) != nil else {
-                return "'\(key)' is `\(ours)` here (\(tool) name)"
+        if path.isEmpty, TrainingMethod.shorthands.contains(key) {
+            return "Write `method: \(key)`, and its options in the block `dpo`"
+        }
+        if let meanings = foreign[key.lowercased()] {
+            for (ours, tool) in meanings where parent(of: ours) == section {
+                guard let leaf = ours.split(separator: ".").last, schema.field(String(leaf)) != nil else { continue }
+                return "Did you mean '\(leaf)'? (\(tool) name)"
             }
-            return "Did you mean '\(leaf)'? (\(tool) name)"
+            return
+                "'\(key)' is \(meanings.map { "`\($0.ours)`" }.joined(separator: " or ")) here (\(meanings[0].tool) name)"
         }
         let known = homes(of: key, in: Recipe.table.schema)
-        if let home = known.first {
-            return home.isEmpty ? "'\(key)' belongs at the top of the recipe" : "'\(key)' belongs in \(home)"
-        }
+        if known.contains("") { return "'\(key)' belongs at the top of the recipe" }
+        if !known.isEmpty { return "'\(key)' belongs in \(known.joined(separator: " or "))" }
         if let near = nearestName(to: key, among: schema.names + schema.planned.map(\.name)) {
             return "Did you mean '\(near)'?"
         }
@@ -27,6 +29,9 @@ enum KeyHints {
         }
         return "Remove it; known here: \(schema.names.joined(separator: ", "))"
     }
+
+    /// The section that a whole key lies in.
+    private static func parent(of key: String) -> String { key.split(separator: ".").dropLast().joined(separator: ".") }
 
     /// Every key of the language, from the top down.
     private static func names(in schema: SectionSchema) -> [String] {
@@ -49,12 +54,14 @@ enum KeyHints {
         return found
     }
 
-    /// Names of other tools, in lower case, with our key and the tool.
-    private static let foreign: [String: (ours: String, tool: String)] = {
-        var table: [String: (ours: String, tool: String)] = [:]
+    /// Names of other tools, in lower case, with the keys that each may mean here and the tool.
+    private static let foreign: [String: [(ours: String, tool: String)]] = {
+        var table: [String: [(ours: String, tool: String)]] = [:]
         for row in rows {
             for (tool, names) in row.names {
-                for name in names where table[name] == nil { table[name] = (row.ours, tool) }
+                for name in names where !(table[name] ?? []).contains(where: { $0.ours == row.ours }) {
+                    table[name, default: []].append((row.ours, tool))
+                }
             }
         }
         return table
@@ -85,7 +92,7 @@ enum KeyHints {
             [("axolotl", ["lora_r"]), ("LLaMA-Factory", ["lora_rank"]), ("PEFT", ["r"])]
         ),
         ("adapter.alpha", [("axolotl", ["lora_alpha"])]),
-        ("adapter.dropout", [("axolotl", ["lora_dropout"])]),
+        ("adapter.dropout", [("axolotl", ["lora_dropout"]), ("TRL", ["disable_dropout"])]),
         (
             "adapter.target_modules",
             [
@@ -96,12 +103,28 @@ enum KeyHints {
         ("adapter.rslora", [("PEFT", ["use_rslora", "peft_use_rslora"])]),
         ("adapter.layers", [("PEFT", ["layers_to_transform"]), ("mlx-lm", ["num_layers", "lora_layers"])]),
         ("adapter.init_from", [("axolotl", ["lora_model_dir"]), ("LLaMA-Factory", ["adapter_name_or_path"])]),
-        ("method", [("axolotl", ["rl"]), ("LLaMA-Factory", ["stage", "pref_loss"]), ("torchtune", ["recipe"])]),
+        ("method", [("axolotl", ["rl"]), ("LLaMA-Factory", ["stage"]), ("torchtune", ["recipe"])]),
         (
             "data.train",
             [("axolotl", ["datasets"]), ("LLaMA-Factory", ["dataset", "dataset_dir"]), ("TRL", ["dataset_name"])]
         ),
         ("data.eval", [("axolotl", ["test_datasets"]), ("LLaMA-Factory", ["eval_dataset"])]),
+        ("data.mix", [("LLaMA-Factory", ["mix_strategy"]), ("TRL", ["dataset_mixer"])]),
+        ("data.exhausted", [("Datasets", ["stopping_strategy"])]),
+        (
+            "data.train.weight",
+            [("LLaMA-Factory", ["interleave_probs"]), ("Datasets", ["probabilities", "dataset_weights"])]
+        ),
+        (
+            "data.train.columns",
+            [
+                ("axolotl", ["field_chosen", "field_rejected", "field_messages"]),
+                ("LLaMA-Factory", ["chosen", "rejected", "kto_tag", "ranking"]), ("TRL", ["column_mapping"]),
+                ("torchtune", ["column_map"]),
+            ]
+        ),
+        ("data.train.max_samples", [("LLaMA-Factory", ["num_samples"]), ("axolotl", ["max_rows"])]),
+        ("data.cache", [("axolotl", ["dataset_prepared_path"]), ("LLaMA-Factory", ["tokenized_path"])]),
         ("data.val_fraction", [("axolotl", ["val_set_size"]), ("LLaMA-Factory", ["val_size"])]),
         (
             "sequence.max_length",
@@ -122,6 +145,42 @@ enum KeyHints {
             ]
         ),
         ("sft.loss", [("TRL", ["loss_type"])]),
+        ("dpo.loss", [("TRL", ["loss_type"]), ("LLaMA-Factory", ["pref_loss"]), ("axolotl", ["rl_loss"])]),
+        ("kto.loss", [("TRL", ["loss_type"])]), ("reward.loss", [("TRL", ["loss_type"])]),
+        (
+            "dpo.beta",
+            [("LLaMA-Factory", ["pref_beta"]), ("axolotl", ["rl_beta", "dpo_beta", "orpo_alpha"])]
+        ),
+        ("kto.beta", [("LLaMA-Factory", ["pref_beta"]), ("axolotl", ["rl_beta"])]),
+        ("dpo.label_smoothing", [("axolotl", ["dpo_label_smoothing"]), ("LLaMA-Factory", ["dpo_label_smoothing"])]),
+        ("dpo.f_divergence", [("TRL", ["f_divergence_type"])]),
+        ("dpo.f_alpha", [("TRL", ["f_alpha_divergence_coef"])]),
+        ("dpo.ld_alpha", [("LLaMA-Factory", ["pref_ld_alpha"])]),
+        ("dpo.wpo", [("TRL", ["use_weighting"]), ("axolotl", ["dpo_use_weighting"])]),
+        ("dpo.gamma", [("TRL", ["simpo_gamma"])]),
+        ("dpo.sft_weight", [("TRL", ["rpo_alpha", "cpo_alpha"]), ("LLaMA-Factory", ["pref_ftx"])]),
+        (
+            "dpo.reference",
+            [
+                ("TRL", ["ref_model", "ref_adapter_name", "model_adapter_name"]),
+                ("LLaMA-Factory", ["ref_model_adapters", "ref_model_quantization_bit"]),
+                ("torchtune", ["ref_checkpointer"]),
+            ]
+        ),
+        ("kto.reference", [("TRL", ["ref_model"])]),
+        ("dpo.precompute_reference", [("TRL", ["precompute_ref_log_probs", "precompute_ref_batch_size"])]),
+        ("dpo.sync_reference", [("TRL", ["sync_ref_model"])]),
+        ("dpo.sync_reference.every_steps", [("TRL", ["ref_model_sync_steps"])]),
+        ("dpo.sync_reference.alpha", [("TRL", ["ref_model_mixup_alpha"])]),
+        (
+            "kto.desirable_weight",
+            [("axolotl", ["kto_desirable_weight"]), ("LLaMA-Factory", ["kto_chosen_weight"])]
+        ),
+        (
+            "kto.undesirable_weight",
+            [("axolotl", ["kto_undesirable_weight"]), ("LLaMA-Factory", ["kto_rejected_weight"])]
+        ),
+        ("reward.center_coef", [("TRL", ["center_rewards_coefficient"])]),
         ("sft.neftune_alpha", [("TRL", ["neftune_noise_alpha"])]),
         ("train.micro_batch_size", [("Transformers", ["per_device_train_batch_size"]), ("mlx-lm", ["batch_size"])]),
         ("train.global_batch_size", [("Transformers", ["train_batch_size"])]),

@@ -118,7 +118,12 @@ extension RecipeWord {
             expected: "one of \(words.joined(separator: ", "))")
     }
 
-    package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> Self? {
+    package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> Self? { word(node, decoder) }
+
+    /// The case that `node` names.
+    ///
+    /// - Parameter others: further words that a slip may have meant.
+    static func word(_ node: RecipeNode, _ decoder: RecipeDecoder, others: [String] = []) -> Self? {
         guard let word = node.string else {
             decoder.reportType(node, expected: shape.expected, example: words.first ?? "")
             return nil
@@ -131,7 +136,7 @@ extension RecipeWord {
                 why: "Running something else instead would not be what was asked for", fix: note)
             return nil
         }
-        let near = spellings[word.lowercased()]?.rawValue ?? nearestName(to: word, among: words)
+        let near = spellings[word.lowercased()]?.rawValue ?? nearestName(to: word, among: words + others)
         decoder.report(
             node, "\(decoder.key) must be \(shape.expected), not \(node.shown)",
             why: "An unknown word would leave the choice to chance",

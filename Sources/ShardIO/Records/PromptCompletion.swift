@@ -6,8 +6,10 @@ extension RecordFormat {
         name: "prompt_completion",
         summary: "{prompt: text, completion: text} or {prompt: [messages], completion: [messages], tools?}",
         fields: ["prompt", "completion", "tools", "chat_template_kwargs"],
+        typedColumns: ["prompt", "completion"],
         recognise: { fields in
-            fields["prompt"] != nil && fields["completion"] != nil ? ["prompt", "completion"] : nil
+            guard RecordFormat.unpaired.recognise(fields) == nil else { return nil }
+            return fields["prompt"] != nil && fields["completion"] != nil ? ["prompt", "completion"] : nil
         },
         decode: { (fields: inout RowFields) throws(DataError) -> TrainingRecord in
             switch (fields["prompt"], fields["completion"]) {
@@ -36,6 +38,7 @@ extension RecordFormat {
         name: "alpaca",
         summary: "{instruction, input?, output}: prompt is the instruction, a blank line and the input",
         fields: ["instruction", "input", "output"],
+        typedColumns: ["instruction", "input", "output"],
         recognise: { fields in
             fields["instruction"] != nil && fields["output"] != nil ? ["instruction", "output"] : nil
         },
@@ -57,7 +60,7 @@ extension RecordFormat {
 
     /// Raw text.
     static let text = RecordFormat(
-        name: "text", summary: "{text}", fields: ["text"],
+        name: "text", summary: "{text}", fields: ["text"], typedColumns: ["text"],
         recognise: { fields in fields["text"] != nil ? ["text"] : nil },
         decode: { (fields: inout RowFields) throws(DataError) -> TrainingRecord in
             let text = try fields.takeString("text")

@@ -10,19 +10,22 @@ public struct RecordFormat: Sendable {
     public let summary: String
     /// The columns it reads, for hints.
     public let fields: [String]
+    /// The columns that hold a text or a list of messages with roles, which can be read straight from a row's bytes.
+    let typedColumns: TypedColumnNames?
     /// The columns by which a row is seen to be of this format; `nil` when it is not.
     let recognise: @Sendable (RowFields) -> [String]?
     /// The record that a row holds.
     let decode: @Sendable (inout RowFields) throws(DataError) -> TrainingRecord
 
     init(
-        name: String, summary: String, fields: [String],
+        name: String, summary: String, fields: [String], typedColumns: [String] = [],
         recognise: @escaping @Sendable (RowFields) -> [String]?,
         decode: @escaping @Sendable (inout RowFields) throws(DataError) -> TrainingRecord
     ) {
         self.name = name
         self.summary = summary
         self.fields = fields
+        self.typedColumns = typedColumns.isEmpty ? nil : TypedColumnNames(typedColumns)
         self.recognise = recognise
         self.decode = decode
     }
@@ -30,6 +33,7 @@ public struct RecordFormat: Sendable {
     /// The formats that there are.
     public static let all: [RecordFormat] = [
         .messages, .shareGPT, .promptCompletion, .turns, .alpaca, .text,
+        .preference, .openAIPreference, .transcript, .shareGPTPreference, .unpaired, .prompt,
     ]
 
     /// The format with this name, if there is one.
@@ -79,7 +83,7 @@ public struct RecordDecoder: Sendable {
     ///   - columns: fields that have another name in the file.
     /// - Throws: `DataError` when the name is unknown, a mapped column is missing, or the rows fit no format, several,
     ///   or different ones.
-    public init(source: some RecordSource, format name: String = "auto", columns: [ColumnMapping] = [])
+    public init(source: any RecordSource, format name: String = "auto", columns: [ColumnMapping] = [])
         throws(DataError)
     {
         self.columns = columns
@@ -114,6 +118,28 @@ public struct RecordDecoder: Sendable {
         return try format.decode(&fields)
     }
 
+    /// The record that a row of a frame holds.
+    ///
+    /// - Precondition: `row` is in `0 ..< frame.count`.
+    /// - Throws: `DataError` when the row is malformed, or a field is missing or of a wrong type.
+    public func record(_ frame: DecodedFrame, _ row: Int) throws(DataError) -> TrainingRecord {
+        if frame.isJSON {
+            let provenance = frame.provenance(of: row)
+            let typed = frame.withBytes(of: row) { bytes in typedRecord(bytes, provenance: provenance) }
+            if let typed { return typed }
+        }
+        return try record(try frame.row(row))
+    }
+
+    /// The record that the JSON text of a row holds, read without a tree of the row; `nil` of a row that is unusual or
+    /// wrong, or whose columns have other names, which `record(_:)` then reads or refuses.
+    package func typedRecord(_ bytes: UnsafeRawBufferPointer, provenance: Provenance) -> TrainingRecord? {
+        guard columns.isEmpty, let typed = format.typedColumns,
+            var fields = RowFields(typed, bytes, provenance: provenance)
+        else { return nil }
+        return try? format.decode(&fields)
+    }
+
     /// Refuses a field's name that looks like a slip of a known one, and a field mapped twice.
     private static func check(_ columns: [ColumnMapping], path: String) throws(DataError) {
         let known = Array(Set(RecordFormat.all.flatMap(\.fields) + ["id", "weight"])).sorted()
@@ -134,7 +160,7 @@ public struct RecordDecoder: Sendable {
 
     private typealias Recognition = (format: RecordFormat, keys: [String], rows: Int)
 
-    private static func recognise(source: some RecordSource, columns: [ColumnMapping]) throws(DataError) -> Recognition
+    private static func recognise(source: any RecordSource, columns: [ColumnMapping]) throws(DataError) -> Recognition
     {
         var stream = try source.rows()
         var found: (format: RecordFormat, keys: [String], line: Int)?

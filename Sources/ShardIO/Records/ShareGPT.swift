@@ -8,6 +8,7 @@ extension RecordFormat {
         summary: "{conversations: [{from: human|gpt|system|tool…, value}], system?, tools?}",
         fields: ["conversations", "messages", "system", "tools"],
         recognise: { fields in
+            guard RecordFormat.shareGPTPreference.recognise(fields) == nil else { return nil }
             for key in ["conversations", "messages"] where firstElement(fields[key], has: "from") { return [key] }
             return nil
         },
@@ -34,20 +35,33 @@ private enum Speaker {
 }
 
 extension RowFields {
-    fileprivate mutating func takeShareGPTTurns(_ key: String) throws(DataError) -> Turns {
-        let value = try take(key)
-        guard let elements = value.array else { throw wrongType(value, expected: "a list of turns", at: "$.\(key)") }
-        guard !elements.isEmpty else {
-            throw error(
-                .field, at: "$.\(key)", message: "the list of turns is empty",
-                fix: "Delete the row; there is nothing to train on.")
-        }
+    /// Takes a list of turns, and the text of `system` in front of them.
+    mutating func takeShareGPTTurns(_ key: String) throws(DataError) -> Turns {
+        let turns = try shareGPTTurns(try take(key), at: "$.\(key)")
+        guard !turns.messages.isEmpty else { throw emptyList("turns", at: "$.\(key)") }
+        return try takeSystem(before: turns)
+    }
+
+    /// Checks a list of turns; where an answer is expected, one turn alone does too.
+    func shareGPTTurns(_ value: JSON, at path: String, mayBeOne: Bool = false) throws(DataError) -> Turns {
         var turns = Turns()
+        if mayBeOne, value.object != nil {
+            turns.messages.append(try message(from: value, at: path))
+            turns.mayTrain.append(try mayTrain(value, at: path))
+            return turns
+        }
+        guard let elements = value.array else { throw wrongType(value, expected: "a list of turns", at: path) }
         for (index, element) in elements.enumerated() {
-            let path = "$.\(key)[\(index)]"
+            let path = "\(path)[\(index)]"
             turns.messages.append(try message(from: element, at: path))
             turns.mayTrain.append(try mayTrain(element, at: path))
         }
+        return turns
+    }
+
+    /// Takes `system` and puts its text in front of the turns.
+    mutating func takeSystem(before others: Turns) throws(DataError) -> Turns {
+        var turns = others
         if let system = takeIfPresent("system") {
             guard let text = system.string else { throw wrongType(system, expected: "a string", at: "$.system") }
             if turns.messages.first?["role"] == "system" {

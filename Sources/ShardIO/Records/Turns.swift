@@ -7,6 +7,7 @@ extension RecordFormat {
         name: "turns",
         summary: "{system?: text, user: text, assistant: text}: a conversation of one question and its answer",
         fields: ["system", "user", "assistant"],
+        typedColumns: ["system", "user", "assistant"],
         recognise: { fields in
             fields["user"]?.string != nil && fields["assistant"]?.string != nil ? ["user", "assistant"] : nil
         },

@@ -49,6 +49,17 @@ public struct RandomStream: Sendable, Hashable {
         return value
     }
 
+    /// An order of 0 ..< `count` drawn from this stream's words (Fisher and Yates in the form of Durstenfeld, 1964).
+    ///
+    /// 32 random bits are scaled to each range, which is off from uniform by less than `count` / 2³².
+    public func permutation(of count: Int) -> [Int] {
+        var order = Array(0..<count)
+        for index in stride(from: count - 1, to: 0, by: -1) {
+            order.swapAt(index, Int((UInt64(word(index)) * UInt64(index + 1)) >> 32))
+        }
+        return order
+    }
+
     /// Word `index` of this stream.
     public func word(_ index: Int) -> UInt32 {
         let block = UInt64(index) / 4

@@ -1,6 +1,7 @@
 public import Foundation
 public import LanguageModels
 import OrderedCollections
+public import TensorCore
 public import TextCore
 
 /// A checkpoint whose every byte is what was written.
@@ -40,11 +41,16 @@ public struct Checkpoint: Sendable {
     /// - Parameters:
     ///   - model: of the same architecture, with an adapter of the same shape if the checkpoint is one.
     ///   - optimizer: over the model's trainable parameters.
+    ///   - companions: the objective's own weights.
     /// - Throws: `TrainingError` when names or shapes differ; errors of reading the files.
-    public func restore(_ model: LanguageModel, _ optimizer: AdamW) throws {
+    public func restore(
+        _ model: LanguageModel, _ optimizer: AdamW, companions: [(name: String, parameter: Parameter)] = []
+    ) throws {
         let moments = try OptimizerFile(folder.appendingPathComponent(OptimizerFile.name), for: optimizer)
         let weights = try WeightFiles(folder, for: model)
+        let others = try CompanionFile(folder.appendingPathComponent(CompanionFile.name), for: companions)
         weights.apply()
+        others.apply()
         optimizer.restore(step: state.updates, firstMoments: moments.first, secondMoments: moments.second)
     }
 

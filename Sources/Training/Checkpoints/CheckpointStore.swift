@@ -1,6 +1,6 @@
 public import Foundation
 public import LanguageModels
-import TensorCore
+public import TensorCore
 public import TextCore
 
 /// The checkpoints of a run: folders `step-N` that are there whole or not at all.
@@ -77,13 +77,17 @@ public final class CheckpointStore {
     ///   - model: whose adapter is saved if it has one, else the whole model in `float32`.
     ///   - optimizer: whose moments are saved.
     ///   - state: the rest.
+    ///   - companions: the objective's own weights.
     ///   - isBest: whether the model is the best so far.
     /// - Returns: the folder.
     /// - Throws: `FileError` or an error of the model's writer; the checkpoints of before are then unharmed.
     @discardableResult
-    public func save(model: LanguageModel, optimizer: AdamW, state: TrainingState, isBest: Bool = false) throws -> URL {
+    public func save(
+        model: LanguageModel, optimizer: AdamW, state: TrainingState,
+        companions: [(name: String, parameter: Parameter)] = [], isBest: Bool = false
+    ) throws -> URL {
         let target = url(ofStep: state.step)
-        if !Checkpoint.isValid(target) { try write(model, optimizer, state, to: target) }
+        if !Checkpoint.isValid(target) { try write(model, optimizer, state, companions, to: target) }
         try point("last", at: state.step)
         if isBest {
             bestSteps.removeAll { $0 == state.step }
@@ -94,7 +98,10 @@ public final class CheckpointStore {
         return target
     }
 
-    private func write(_ model: LanguageModel, _ optimizer: AdamW, _ state: TrainingState, to target: URL) throws {
+    private func write(
+        _ model: LanguageModel, _ optimizer: AdamW, _ state: TrainingState,
+        _ companions: [(name: String, parameter: Parameter)], to target: URL
+    ) throws {
         let staging = folder.appendingPathComponent(".tmp-step-\(state.step)-\(getpid())", isDirectory: true)
         try? FileManager.default.removeItem(at: staging)
         try DurableFiles.makeFolder(staging.path)
@@ -105,6 +112,7 @@ public final class CheckpointStore {
                 try model.save(to: staging, dtype: .float32, copyingTokenizerFrom: tokenizerFolder)
             }
             try OptimizerFile.write(optimizer, to: staging.appendingPathComponent(OptimizerFile.name))
+            try CompanionFile.write(companions, to: staging.appendingPathComponent(CompanionFile.name))
             try DurableFiles.create(
                 staging.appendingPathComponent(Checkpoint.stateName).path, Array(state.json.text(.pretty).utf8))
             let manifest = try Manifest(describing: staging, step: state.step, fingerprint: fingerprint)

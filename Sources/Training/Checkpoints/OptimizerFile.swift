@@ -35,3 +35,35 @@ struct OptimizerFile {
         }
     }
 }
+
+/// The weights of an objective in a safetensors file, by their names; there is none for an objective without any.
+struct CompanionFile {
+    static let name = "companions.safetensors"
+
+    private let values: [(parameter: Parameter, value: Tensor)]
+
+    static func write(_ companions: [(name: String, parameter: Parameter)], to url: URL) throws {
+        guard !companions.isEmpty else { return }
+        try SafetensorsWriter.write(companions.map { SafetensorsWriter.Item($0.name, $0.parameter.value) }, to: url)
+    }
+
+    init(_ url: URL, for companions: [(name: String, parameter: Parameter)]) throws {
+        guard !companions.isEmpty else {
+            values = []
+            return
+        }
+        let file = try SafetensorsFile(reading: url)
+        values = try companions.map { name, parameter in
+            guard let entry = file.entry(named: name), entry.shape == parameter.value.shape else {
+                throw TrainingError(
+                    "\(url.path) has no \(name) of shape \(parameter.value.shape): it is of a run whose objective kept "
+                        + "other weights")
+            }
+            return (parameter, try file.tensor(named: name, dtype: parameter.value.dtype))
+        }
+    }
+
+    func apply() {
+        for (parameter, value) in values { parameter.value = value }
+    }
+}

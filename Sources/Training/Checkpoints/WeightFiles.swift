@@ -12,7 +12,7 @@ struct WeightFiles {
     init(_ folder: URL, for model: LanguageModel) throws {
         location = folder.path
         let names = DurableFiles.names(in: folder.path).filter {
-            $0.hasSuffix(".safetensors") && $0 != OptimizerFile.name
+            $0.hasSuffix(".safetensors") && $0 != OptimizerFile.name && $0 != CompanionFile.name
         }
         let files = try names.map { try SafetensorsFile(reading: folder.appendingPathComponent($0)) }
         values = try model.trainableParameters.map { name, parameter in

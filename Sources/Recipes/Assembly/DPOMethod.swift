@@ -1,0 +1,178 @@
+import DPO
+import Foundation
+import LanguageModels
+import ShardIO
+import TensorCore
+import TextCore
+import Training
+
+/// Preference optimisation on pairs.
+struct DPOMethod: Method {
+    private let recipe: Recipe
+    private let settings: DPOSettings
+    private let rows: PreferenceRows
+
+    init(_ recipe: Recipe, _ settings: DPOSettings, text: ModelText) {
+        self.recipe = recipe
+        self.settings = settings
+        rows = PreferenceRows(recipe, text: text)
+    }
+
+    func encode(_ record: TrainingRecord) throws -> EncodedPair { try rows.pair(record) }
+
+    func examples(_ pair: EncodedPair, _ report: inout DataReport) -> [PreferenceExample] {
+        report.add(pair)
+        return pair.example.map { [$0] } ?? []
+    }
+
+    func shown(_ pair: EncodedPair) -> [ShownRow] { rows.shown(pair) }
+
+    func check(_ examples: [PreferenceExample], for model: LanguageModel) throws { try examples.check(for: model) }
+
+    func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<PreferenceExample, PreferenceBatch> {
+        .pairs(globalBatchSize: recipe.train.globalBatchSize, limit: limit)
+    }
+
+    func objective(
+        for model: LanguageModel, rows: inout [PreferenceExample], held: inout [PreferenceExample],
+        preparation: Preparation
+    ) throws -> PreferenceObjective {
+        let reference = try ReferenceAssembly.policy(settings.reference, model: model, preparation)
+        let direct = try PreferenceObjective(
+            settings: settings.lossSettings, reference: reference,
+            synchronization: settings.syncReference.map {
+                ReferenceSynchronization(everySteps: $0.everySteps, alpha: $0.alpha)
+            }, tokenMean: settings.sftMean == .step ? .step : .microBatch)
+        // What is streamed, or moves, is computed when it is needed.
+        guard settings.precomputeReference != .off, !preparation.isStreaming, settings.syncReference == nil,
+            direct.needsReference
+        else { return direct }
+        var parts = [rows, held]
+        let cache = ReferenceCache(
+            folder: recipe.data.cache.folder()?.url,
+            reference: try ReferenceAssembly.identity(
+                settings.reference, lengthDiscount: settings.ldAlpha, preparation))
+        let fromCache = try cache.fill(&parts) { examples in
+            try ReferenceAssembly.compute(examples, direct, model: model, preparation)
+        }
+        (rows, held) = (parts[0], parts[1])
+        preparation.terminal.note(
+            "reference  \(grouped(rows.count + held.count)) pairs, "
+                + (fromCache ? "from \(recipe.data.cache.folder()?.absolute ?? "")" : "computed once"))
+        return try PreferenceObjective(
+            settings: settings.lossSettings, reference: .cached, tokenMean: settings.sftMean == .step ? .step : .microBatch)
+    }
+
+    func measure(
+        _ held: [PreferenceExample], model: LanguageModel, objective: PreferenceObjective, stop: StopSignal
+    ) throws -> [(name: String, value: Double)] {
+        try objective.measure(pairs: held, model: model, stop: stop)
+    }
+}
+
+extension Objective where Batch == PreferenceBatch {
+    /// The loss and the metrics over held-out pairs.
+    ///
+    /// - Throws: `CancellationError` when a stop is requested before it is done.
+    func measure(
+        pairs: [PreferenceExample], model: LanguageModel, stop: StopSignal
+    ) throws -> [(name: String, value: Double)] {
+        let batches = PreferenceBatch.microBatches(pairs, limit: .tokens(4096)).lazy.prefix { _ in !stop.isRequested }
+        let metrics = try measure(batches, model: model)
+        if stop.isRequested { throw CancellationError() }
+        return metrics
+    }
+}
+
+extension [PreferenceExample] {
+    /// - Throws: `ModelError` that names the first pair that the model cannot read.
+    func check(for model: LanguageModel) throws {
+        for example in self {
+            for answer in [example.chosen, example.rejected] {
+                try model.check((example.prompt + answer).map { Int($0) }, location: example.source)
+            }
+        }
+    }
+}
+
+extension PreferenceRows {
+    /// Both answers of a pair.
+    func shown(_ pair: EncodedPair) -> [ShownRow] {
+        guard let example = pair.example else { return [left(out: pair.fault)] }
+        return [
+            shown("chosen", prompt: example.prompt, answer: example.chosen),
+            shown("rejected", prompt: example.prompt, answer: example.rejected),
+        ]
+    }
+}
+
+/// From the choice of a reference to the reference.
+enum ReferenceAssembly {
+    /// The policy that a recipe compares with; the model is as it is before the first step.
+    static func policy(
+        _ choice: ReferenceChoice, model: LanguageModel, _ preparation: Preparation
+    ) throws -> ReferencePolicy {
+        switch choice {
+        case .noReference: return .none
+        case .adapterOff: return .adapterOff
+        // Training never touches the base beneath an adapter.
+        case .base: return model.adapter == nil ? .model(model.frozenCopy()) : .adapterOff
+        case .initial: return .model(model.frozenCopy())
+        case .model(let path):
+            let other = try ModelLoader.load(folder: path.url, dtype: .float32)
+            guard other.configuration.vocabularySize == model.configuration.vocabularySize else {
+                throw preparation.loaded.problem(
+                    at: "\(preparation.loaded.recipe.method.rawValue).reference",
+                    "the reference \(path) has a vocabulary of \(other.configuration.vocabularySize) tokens, the model one "
+                        + "of \(model.configuration.vocabularySize)",
+                    why: "Log-probabilities of different tokens cannot be compared",
+                    fix: "Name a model with the same tokenizer")
+            }
+            other.setTrainable(.none)
+            return .model(other)
+        }
+    }
+
+    /// Everything that the log-probabilities of a pair's tokens depend on.
+    static func identity(
+        _ choice: ReferenceChoice, lengthDiscount: Double?, _ preparation: Preparation
+    ) throws -> JSON {
+        let hashes = preparation.fingerprint.json
+        var weights: [JSON] = [hashes["model"] ?? .null]
+        switch choice {
+        case .initial: weights.append(hashes["adapter"] ?? .null)
+        case .model(let path): weights = [try Fingerprint.hash(Fingerprint.weightFiles(in: path.absolute))]
+        case .adapterOff, .base, .noReference: break
+        }
+        return [
+            "hone": hashes["hone"] ?? .null, "weights": .array(weights),
+            "dtype": .string(preparation.loaded.recipe.model.dtype.rawValue),
+            "ld_alpha": lengthDiscount.map { .number($0) } ?? .null,
+        ]
+    }
+
+    /// What the reference says of some pairs, with a line on how far it is.
+    static func compute(
+        _ examples: [PreferenceExample], _ objective: PreferenceObjective, model: LanguageModel,
+        _ preparation: Preparation
+    ) throws -> [ReferenceLogProbabilities] {
+        var values: [ReferenceLogProbabilities] = []
+        for batch in PreferenceBatch.microBatches(examples, limit: .tokens(4096)) {
+            if preparation.stop.isRequested { throw CancellationError() }
+            values += try objective.referenceLogProbabilities(batch, model: model)
+        }
+        return values
+    }
+}
+
+extension BatchPlan where Example == PreferenceExample, Batch == PreferenceBatch {
+    /// Pairs in micro-batches that know what the whole step has.
+    static func pairs(globalBatchSize: Int, limit: Packing.MicroBatchLimit) -> BatchPlan {
+        BatchPlan(
+            globalBatchSize: globalBatchSize, limit: limit, length: \.tokenCount,
+            collate: { groups, cut in
+                let totals = PreferenceBatch.StepTotals(groups.joined())
+                return cut.map { PreferenceBatch(Array(groups[$0].joined()), totals: totals) }
+            })
+    }
+}

@@ -1,0 +1,105 @@
+public import ShardIO
+public import TextCore
+
+/// Rows that are held in memory, each as the examples it gave.
+public struct HeldRows<Example: Sendable>: Sendable {
+    /// All examples, in the order in which their rows were added.
+    public var examples: [Example] = []
+    /// For each source, the number of the first example of each row, and then that of the next.
+    private var starts: [[Int]]
+    /// For each source the rows' own names, as far as rows have any.
+    private var names: [[Int: String]]
+    /// Rows that have examples.
+    public private(set) var rowCount = 0
+
+    /// No rows of so many sources.
+    public init(sources: Int) {
+        starts = Array(repeating: [0], count: sources)
+        names = Array(repeating: [:], count: sources)
+    }
+
+    /// Adds the next row of a source; rows in between that were not added have no examples.
+    ///
+    /// - Parameters:
+    ///   - examples: what the row gave; none leaves it out.
+    ///   - source: the number of the source; sources are added one after the other.
+    ///   - ordinal: the row's number in the source.
+    ///   - id: the row's own name.
+    /// - Precondition: rows are added in rising order.
+    public mutating func append(_ new: [Example], source: Int, ordinal: Int, id: String? = nil) {
+        precondition(ordinal + 1 >= starts[source].count, "row \(ordinal) of source \(source) comes too late")
+        if starts[source].count == 1 { starts[source][0] = examples.count }
+        while starts[source].count <= ordinal { starts[source].append(examples.count) }
+        examples += new
+        starts[source].append(examples.count)
+        if !new.isEmpty {
+            rowCount += 1
+            if let id { names[source][ordinal] = id }
+        }
+    }
+
+    /// Where the examples of a row are; empty for a row that was left out.
+    func range(_ address: SampleAddress) -> Range<Int> {
+        let starts = starts[address.source]
+        guard address.ordinal + 1 < starts.count else { return 0..<0 }
+        return starts[address.ordinal]..<starts[address.ordinal + 1]
+    }
+
+    func name(_ address: SampleAddress) -> String? { names[address.source][address.ordinal] }
+}
+
+/// Rows in memory in the order of a run: the order in which the same sources would be streamed.
+public struct HeldStream<Example: Sendable>: ExampleStream {
+    /// The rows.
+    public let rows: HeldRows<Example>
+    private let order: SampleOrder
+    private var samples: OrderedSamples
+
+    /// - Parameters:
+    ///   - rows: the rows of the order's sources.
+    ///   - order: in which order they come.
+    /// - Throws: `DataError` when the order cannot begin.
+    public init(_ rows: HeldRows<Example>, order: SampleOrder) throws {
+        self.rows = rows
+        self.order = order
+        samples = try order.samples()
+    }
+
+    /// Examples as rows of one source.
+    ///
+    /// - Parameter shuffleSeed: orders them anew in every pass; `nil` keeps them as they are.
+    /// - Precondition: there is at least one.
+    public init(_ examples: [Example], shuffleSeed: UInt64?) {
+        precondition(!examples.isEmpty, "a stream of no examples")
+        var rows = HeldRows<Example>(sources: 1)
+        for (index, example) in examples.enumerated() { rows.append([example], source: 0, ordinal: index) }
+        // No more frames than are shuffled together, so that the shuffle is uniform.
+        let perFrame = (examples.count + 63) / 64
+        let counts = stride(from: 0, to: examples.count, by: perFrame).map { min(perFrame, examples.count - $0) }
+        let source = SampleOrder.Source(
+            path: "memory", identity: "\(examples.count) examples", frames: FrameTable(rowCounts: counts))
+        do {
+            try self.init(rows, order: SampleOrder(sources: [source], settings: .init(shuffleSeed: shuffleSeed)))
+        } catch {
+            preconditionFailure("an order of examples in memory cannot fail: \(error)")
+        }
+    }
+
+    public mutating func next() throws -> [Example]? {
+        let rows = rows
+        let step = try samples.next { address -> Prepared<Range<Int>> in
+            let range = rows.range(address)
+            return range.isEmpty ? .skip : .take(range, id: rows.name(address))
+        }
+        guard case .sample(let sample) = step else { return nil }
+        return Array(rows.examples[sample.element])
+    }
+
+    public var position: JSON { samples.position.json }
+
+    public var passes: Double { Double(samples.position.consumed) / Double(max(1, rows.rowCount)) }
+
+    public mutating func seek(to position: JSON) throws {
+        samples = try order.samples(from: StreamPosition(json: position))
+    }
+}
