@@ -185,16 +185,16 @@ struct ObjectiveCase: CustomTestStringConvertible, Sendable {
         for (_, parameter) in model.trainableParameters {
             parameter.value = parameter.value.scaled(by: 1, plus: 1)
         }
-        objective.afterStep(1, policy: model)
+        objective.updated(model, step: 1)
         #expect(reference.namedParameters.map(\.parameter.value.scalars) == start)
-        objective.afterStep(2, policy: model)
+        objective.updated(model, step: 2)
         for (parameter, old) in zip(reference.namedParameters, start) {
             for (value, before) in zip(parameter.parameter.value.scalars, old) {
                 #expect(abs(value - before - 0.25) < 1e-6)
             }
         }
-        #expect(objective.changingReferenceWeights.map(\.name) == reference.namedParameters.map(\.name))
-        #expect(try PreferenceObjective(reference: .model(reference)).changingReferenceWeights.isEmpty)
+        #expect(objective.companions.map(\.name) == reference.namedParameters.map(\.name))
+        #expect(try PreferenceObjective(reference: .model(reference)).companions.isEmpty)
     }
 
     @Test func `what cannot be trained is refused with the reason`() throws {
