@@ -79,7 +79,7 @@ import TextCore
     private func recipe(
         _ config: JSON, kind: String, folder: URL, _ goldens: URL, model: URL
     ) throws -> JSON {
-        var config = TraceConfiguration(try #require(config.object))
+        var config = TraceConfiguration(config.object ?? [:])
         var train = config.renamed([
             "per_device_train_batch_size": "micro_batch_size", "lr_scheduler_type": "lr_scheduler",
             "gradient_accumulation_steps": "gradient_accumulation_steps", "max_steps": "max_steps",
@@ -93,7 +93,9 @@ import TextCore
             config.take("adapter").map {
                 ["init_from": .string(goldens.appending(path: $0.string ?? "").path)]
             } ?? "full"
-        let data = try #require(config.take("data")?.string)
+        let named = config.take("data")
+        let data = try #require(named?.string)
+        let length = config.take("max_length")
         let own = folder.appending(path: data)
         let path = FileManager.default.fileExists(atPath: own.path) ? own : goldens.appending(path: data)
         let method = ["cpo", "simpo", "orpo"].contains(kind) ? "dpo" : kind
@@ -101,7 +103,7 @@ import TextCore
         let members: OrderedDictionary<String, JSON> = [
             "schema": 1, "name": "run", "model": .string(model.path), "adapter": adapter, "method": .string(method),
             "data": ["train": .string(path.path), "shuffle": false],
-            "sequence": ["max_length": try #require(config.take("max_length"))], "train": .object(train),
+            "sequence": ["max_length": try #require(length)], "train": .object(train),
             "logging": ["metrics": "trl"], method: .object(options),
         ]
         #expect(config.rest.isEmpty, "the trace asks for \(config.rest.keys), which this test does not know")
@@ -129,8 +131,9 @@ import TextCore
                 "beta": "beta", "cpo_alpha": "sft_weight", "simpo_gamma": "gamma", "alpha": "alphapo_alpha",
                 "label_smoothing": "label_smoothing",
             ])
-            _ = config.take("loss_type")
-            options["loss"] = .string(kind)
+            // CPO's other losses have names of their own here.
+            let loss = config.take("loss_type")?.string ?? kind
+            options["loss"] = .string(kind == "cpo" && loss != "sigmoid" ? "cpo_\(loss)" : kind)
             return options
         default:
             var options = config.renamed([
