@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build dependencies quickstart banking77 test format lint bench clean
+.PHONY: build dependencies quickstart banking77 gsm8k-preference test format lint bench clean
 
 SWIFT ?= swift
 HONE := .build/release/hone
@@ -29,7 +29,9 @@ quickstart: build
 	$(HONE) data tickets -o $(TICKETS)
 	$(HONE) tokenizer train $(TICKETS)/train.jsonl --vocabulary-size 2048 \
 	  --chat-template recipes/quickstart/chat_template.jinja -o $(TICKETS)/tokenizer
+	$(HONE) data build $(TICKETS)/preference.jsonl -o $(TICKETS)/preference --shuffle-seed 42 --overwrite
 	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/sft.yaml --overwrite
+	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/dpo.yaml --overwrite
 	@echo; echo "ask it yourself:"
 	@echo '  echo "my parcel is late, please hurry" | $(HONE) generate --model runs/quickstart --chat --greedy'
 
@@ -38,6 +40,11 @@ banking77: build
 	$(HONE) tokenizer train ../shared/data/banking77/train.csv --token-per-value category --lowercase \
 	  --vocabulary-size 1024 --chat-template recipes/banking77/chat_template.jinja -o datasets/banking77/tokenizer
 	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/banking77.yaml --overwrite
+
+# Preferences over real models' solutions of GSM8K beside the project: judged on questions never seen.
+gsm8k-preference: build
+	$(HONE) data build ../shared/data/gsm8k/preference.jsonl -o datasets/gsm8k-preference --shuffle-seed 42 --overwrite
+	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/gsm8k-preference.yaml --overwrite
 
 test: dependencies
 	$(SWIFT) test -c release
