@@ -9,22 +9,22 @@ extension BadRecipe {
         bad(
             "unknown loss", "method: dpo\ndpo: {loss: sigmiod}",
             [
-                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the string 'sigmiod'. An unknown loss would leave to chance what is minimised. Did you mean 'sigmoid'?"#
+                #"recipe.yaml:5:13: dpo.loss.0 must be one of EVERY LOSS, not the string 'sigmiod'. An unknown loss would leave to chance what is minimised. Did you mean 'sigmoid'?"#
             ]),
         bad(
             "other tools' loss", "method: dpo\ndpo: {loss: [cdpo, sft]}",
             [
-                #"recipe.yaml:5:14: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the string 'cdpo'. An unknown loss would leave to chance what is minimised. Did you mean 'robust'?"#
+                #"recipe.yaml:5:14: dpo.loss.0 must be one of EVERY LOSS, not the string 'cdpo'. An unknown loss would leave to chance what is minimised. Did you mean 'robust'?"#
             ]),
         bad(
             "unpaired loss", "method: dpo\ndpo: {loss: apo_zero_unpaired}",
             [
-                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the string 'apo_zero_unpaired'. An unknown loss would leave to chance what is minimised. That is a loss of answers with labels: write `method: kto`."#
+                #"recipe.yaml:5:13: dpo.loss.0 must be one of EVERY LOSS, not the string 'apo_zero_unpaired'. An unknown loss would leave to chance what is minimised. That is a loss of answers with labels: write `method: kto`."#
             ]),
         bad(
             "loss of no name", "method: dpo\ndpo: {loss: 3}",
             [
-                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the integer 3. Another type would have to be guessed at. Write for example `loss: sigmoid`."#
+                #"recipe.yaml:5:13: dpo.loss.0 must be one of EVERY LOSS, not the integer 3. Another type would have to be guessed at. Write for example `loss: sigmoid`."#
             ]),
         bad(
             "no losses", "method: dpo\ndpo: {loss: []}",
@@ -86,7 +86,7 @@ extension BadRecipe {
         bad(
             "smoothing", "method: dpo\ndpo: {label_smoothing: 0.1}",
             [
-                #"recipe.yaml:5:24: dpo.label_smoothing is written, but loss sigmoid does not read it. It would be ignored without a word. Remove it, or use a loss that reads it: exo_pair, robust, aot, aot_unpaired, cpo, simpo."#
+                #"recipe.yaml:5:24: dpo.label_smoothing is written, but loss sigmoid does not read it. It would be ignored without a word. Remove it, or use a loss that reads it: READERS OF label_smoothing."#
             ]),
         bad(
             "smoothing of robust", "method: dpo\ndpo: {loss: robust, label_smoothing: 0.5}",
@@ -114,8 +114,8 @@ extension BadRecipe {
         bad(
             "options of a mean", "method: simpo\ndpo: {ld_alpha: 0.5, wpo: true, f_divergence: forward_kl}",
             [
-                #"recipe.yaml:5:17: dpo.ld_alpha is written, but loss simpo does not read it. It would be ignored without a word. Remove it, or use a loss that reads it: sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sigmoid_norm, cpo, cpo_hinge."#,
-                #"recipe.yaml:5:47: dpo.f_divergence is forward_kl, but loss simpo is defined on log-ratios. That loss would go on with reverse_kl, whatever is written. Remove it, or use one of the losses sigmoid, hinge, ipo, exo_pair, robust, discopop, sft, sigmoid_norm."#,
+                #"recipe.yaml:5:17: dpo.ld_alpha is written, but loss simpo does not read it. It would be ignored without a word. Remove it, or use a loss that reads it: READERS OF ld_alpha."#,
+                #"recipe.yaml:5:47: dpo.f_divergence is forward_kl, but loss simpo is defined on log-ratios. That loss would go on with reverse_kl, whatever is written. Remove it, or use one of the losses READERS OF f_divergence."#,
             ]),
         bad(
             "beta of sft", "method: dpo\ndpo: {loss: sft, beta: 1}",
@@ -125,7 +125,7 @@ extension BadRecipe {
         bad(
             "divergence", "method: dpo\ndpo: {loss: [sigmoid, apo_zero], f_divergence: js_divergence}",
             [
-                #"recipe.yaml:5:48: dpo.f_divergence is js_divergence, but loss apo_zero is defined on log-ratios. That loss would go on with reverse_kl, whatever is written. Remove it, or use one of the losses sigmoid, hinge, ipo, exo_pair, robust, discopop, sft, sigmoid_norm."#
+                #"recipe.yaml:5:48: dpo.f_divergence is js_divergence, but loss apo_zero is defined on log-ratios. That loss would go on with reverse_kl, whatever is written. Remove it, or use one of the losses READERS OF f_divergence."#
             ]),
         bad(
             "weighting of aot", "method: dpo\ndpo: {loss: aot, wpo: true}",

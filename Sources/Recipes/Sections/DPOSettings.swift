@@ -127,7 +127,7 @@ extension DPOSettings: RecipeSection {
                 in: .within(-100...100)),
             Field(
                 "sft_weight", \.sftWeight, "Weight of the chosen answers' negative log-likelihood, which is added.",
-                in: .notNegative, derivation: "1 with loss cpo, else 0"),
+                in: .notNegative, derivation: "1 with the losses of CPO, else 0"),
             Field("sft_mean", \.sftMean, "Over what that negative log-likelihood is averaged."),
             Field(
                 "reference", \.reference,
