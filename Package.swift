@@ -153,7 +153,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "LanguageModels", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization",
-                "HoneBenchmarks", "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
+                "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,7 +1,7 @@
 import Foundation
 public import LanguageModels
 import Synchronization
-import TensorCore
+public import TensorCore
 public import Training
 
 /// How single answers with verdicts are trained on.
@@ -25,6 +25,21 @@ public struct KTOSettings: Sendable, Hashable {
 
     /// Plain KTO.
     public init() {}
+
+    /// What each of B rows costs.
+    ///
+    /// - Parameters:
+    ///   - ratios: ln π − ln π_ref of the answers, [B].
+    ///   - isDesirable: the verdicts, B of them.
+    ///   - divergence: z, at least 0; not read by `apoZeroUnpaired`.
+    /// - Returns: w_d · (1 − σ(β(r − z))) of a desirable and w_u · (1 − σ(β(z − r))) of another row, [B].
+    public func costs(_ ratios: Tensor, isDesirable: [Bool], divergence: Double) -> Tensor {
+        let shift = loss == .kto ? -beta * divergence : 0
+        let signs = isDesirable.map { Float($0 ? -1 : 1) }
+        let factors = isDesirable.map { Float($0 ? desirableWeight : undesirableWeight) }
+        return (ratios.scaled(by: Float(beta), plus: Float(shift)) * Tensor(signs, shape: ratios.shape)).sigmoid()
+            * Tensor(factors, shape: ratios.shape)
+    }
 
     /// What is wrong with the settings, as plain sentences.
     ///
@@ -101,19 +116,15 @@ public struct KTOObjective: Objective {
         let reference = try referenceLogProbabilities(batch.answers, model: model)
         let labels = batch.answers.labelLogProbabilities(model, options: context.forwardOptions)
         let policy = labels.logProbability.sums(over: batch.answers.ranges)
-        let rewards = (policy - reference).scaled(by: Float(settings.beta))
-        let signs = batch.examples.map { Float($0.isDesirable ? -1 : 1) }
-        let factors = batch.examples.map {
-            Float(($0.isDesirable ? settings.desirableWeight : settings.undesirableWeight) * $0.weight)
-        }
-        let shape = [batch.examples.count]
-        let costs =
-            (rewards.scaled(by: 1, plus: Float(-settings.beta * divergence)) * Tensor(signs, shape: shape))
-            .sigmoid() * Tensor(factors, shape: shape)
-        var metrics = metrics(batch, labels, rewards: rewards.scalars, policy: policy.scalars)
-        metrics.add("kl", sum: divergence * Double(shape[0]), weight: Double(shape[0]))
+        let ratios = policy - reference
+        let costs = settings.costs(ratios, isDesirable: batch.examples.map(\.isDesirable), divergence: divergence)
+        let count = batch.examples.count
+        let weights = Tensor(batch.examples.map { Float($0.weight) }, shape: [count])
+        let rewards = ratios.detached.scaled(by: Float(settings.beta)).scalars
+        var metrics = metrics(batch, labels, rewards: rewards, policy: policy.scalars)
+        metrics.add("kl", sum: divergence * Double(count), weight: Double(count))
         return LossSum(
-            sum: costs.sum(), weight: batch.examples.reduce(0) { $0 + $1.weight }, metrics: metrics)
+            sum: (costs * weights).sum(), weight: batch.examples.reduce(0) { $0 + $1.weight }, metrics: metrics)
     }
 
     /// z: taken with the first micro-batch of a step and kept for the others.

@@ -1,5 +1,5 @@
 public import LanguageModels
-import TensorCore
+public import TensorCore
 public import Training
 
 /// A reward model from preferences: the probability that one answer is preferred is σ of the difference of the rewards
@@ -28,11 +28,7 @@ public struct RewardObjective: Objective, Sendable {
         let rewards = model.rewards(hidden: embedding(hidden, batch.answers.lastPositions))
         let pairs = batch.examples.count
         let (chosen, rejected) = (rewards.slice(0..<pairs), rewards.slice(pairs..<2 * pairs))
-        var lead = chosen - rejected
-        let margins = batch.examples.map { Float($0.margin ?? 0) }
-        if margins.contains(where: { $0 != 0 }) { lead = lead - Tensor(margins, shape: [pairs]) }
-        var loss = lead.logSigmoid().scaled(by: -1)
-        if centering != 0 { loss = loss + (chosen + rejected).squared().scaled(by: Float(centering)) }
+        var loss = costs(chosen: chosen, rejected: rejected, margins: batch.examples.map { $0.margin ?? 0 })
         let weights = batch.examples.map(\.weight)
         if weights.contains(where: { $0 != 1 }) {
             loss = loss * Tensor(weights.map { Float($0) }, shape: [pairs])
@@ -40,6 +36,22 @@ public struct RewardObjective: Objective, Sendable {
         return LossSum(
             sum: loss.sum(), weight: weights.reduce(0, +),
             metrics: metrics(chosen.scalars, rejected.scalars, isTraining: context.isTraining))
+    }
+
+    /// −ln σ(r_c − r_r − margin) + c (r_c + r_r)² of each of B pairs.
+    ///
+    /// - Parameters:
+    ///   - chosen: rewards of the preferred answers, [B].
+    ///   - rejected: rewards of the others, [B].
+    ///   - margins: by how much the one is preferred, B of them.
+    /// - Returns: [B].
+    public func costs(chosen: Tensor, rejected: Tensor, margins: [Double]) -> Tensor {
+        var lead = chosen - rejected
+        if margins.contains(where: { $0 != 0 }) {
+            lead = lead - Tensor(margins.map { Float($0) }, shape: [margins.count])
+        }
+        let loss = lead.logSigmoid().scaled(by: -1)
+        return centering == 0 ? loss : loss + (chosen + rejected).squared().scaled(by: Float(centering))
     }
 
     private func metrics(_ chosen: [Float], _ rejected: [Float], isTraining: Bool) -> MetricSums {

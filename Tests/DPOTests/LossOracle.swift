@@ -120,6 +120,10 @@ enum LossOracle {
             }
         case "cpo":
             return perPair { smoothed($1.beta * ($0.policyChosen - $0.policyRejected), $1.labelSmoothing) }
+        case "cpo_hinge":
+            return perPair { max(0, 1 - $1.beta * ($0.policyChosen - $0.policyRejected)) }
+        case "cpo_ipo":
+            return perPair { pow($0.meanChosen - $0.meanRejected - 1 / (2 * $1.beta), 2) }
         case "simpo":
             return perPair { pair, settings in
                 let alpha = settings.alphaPO

@@ -13,7 +13,7 @@ import TextCore
         let result = try process.result(timeLimit: 120)
         #expect(result.status == 0, "\(result)")
         let measured = try result.json()
-        let rows = try #require(measured["rows"]?.array?.compactMap(\.int))
+        let rows = (measured["rows"]?.array ?? []).compactMap(\.int)
         #expect(rows.count == 2 && rows[1] >= 9 * rows[0], "\(rows) rows were read")
         let growth = try #require(measured["growth"]?["value"]?.double)
         #expect(growth <= 0.05, "\(measured.text())")

@@ -9,22 +9,22 @@ extension BadRecipe {
         bad(
             "unknown loss", "method: dpo\ndpo: {loss: sigmiod}",
             [
-                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, simpo, orpo, not the string 'sigmiod'. An unknown loss would leave to chance what is minimised. Did you mean 'sigmoid'?"#
+                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the string 'sigmiod'. An unknown loss would leave to chance what is minimised. Did you mean 'sigmoid'?"#
             ]),
         bad(
             "other tools' loss", "method: dpo\ndpo: {loss: [cdpo, sft]}",
             [
-                #"recipe.yaml:5:14: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, simpo, orpo, not the string 'cdpo'. An unknown loss would leave to chance what is minimised. Did you mean 'robust'?"#
+                #"recipe.yaml:5:14: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the string 'cdpo'. An unknown loss would leave to chance what is minimised. Did you mean 'robust'?"#
             ]),
         bad(
             "unpaired loss", "method: dpo\ndpo: {loss: apo_zero_unpaired}",
             [
-                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, simpo, orpo, not the string 'apo_zero_unpaired'. An unknown loss would leave to chance what is minimised. That is a loss of answers with labels: write `method: kto`."#
+                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the string 'apo_zero_unpaired'. An unknown loss would leave to chance what is minimised. That is a loss of answers with labels: write `method: kto`."#
             ]),
         bad(
             "loss of no name", "method: dpo\ndpo: {loss: 3}",
             [
-                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, simpo, orpo, not the integer 3. Another type would have to be guessed at. Write for example `loss: sigmoid`."#
+                #"recipe.yaml:5:13: dpo.loss.0 must be one of sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sft, sigmoid_norm, cpo, cpo_hinge, cpo_ipo, simpo, orpo, not the integer 3. Another type would have to be guessed at. Write for example `loss: sigmoid`."#
             ]),
         bad(
             "no losses", "method: dpo\ndpo: {loss: []}",
@@ -114,7 +114,7 @@ extension BadRecipe {
         bad(
             "options of a mean", "method: simpo\ndpo: {ld_alpha: 0.5, wpo: true, f_divergence: forward_kl}",
             [
-                #"recipe.yaml:5:17: dpo.ld_alpha is written, but loss simpo does not read it. It would be ignored without a word. Remove it, or use a loss that reads it: sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sigmoid_norm, cpo."#,
+                #"recipe.yaml:5:17: dpo.ld_alpha is written, but loss simpo does not read it. It would be ignored without a word. Remove it, or use a loss that reads it: sigmoid, hinge, ipo, exo_pair, nca_pair, robust, bco_pair, sppo_hard, aot, aot_unpaired, apo_zero, apo_down, discopop, sigmoid_norm, cpo, cpo_hinge."#,
                 #"recipe.yaml:5:47: dpo.f_divergence is forward_kl, but loss simpo is defined on log-ratios. That loss would go on with reverse_kl, whatever is written. Remove it, or use one of the losses sigmoid, hinge, ipo, exo_pair, robust, discopop, sft, sigmoid_norm."#,
             ]),
         bad(

@@ -36,7 +36,8 @@ public struct PreferenceLossRegistry: Sendable {
         var registry = PreferenceLossRegistry()
         for loss: PreferenceLoss in [
             .sigmoid, .hinge, .ipo, .exoPair, .ncaPair, .robust, .bcoPair, .sppoHard, .aot, .aotUnpaired, .apoZero,
-            .apoDown, .discopop, .sft, .sigmoidNorm, .cpo, .simpo, .orpo,
+            .apoDown, .discopop, .sft, .sigmoidNorm, .cpo, .cpoHinge, .cpoIPO, .simpo,
+            .orpo,
         ] {
             registry.register(loss)
         }

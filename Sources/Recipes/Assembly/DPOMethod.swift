@@ -10,23 +10,24 @@ import Training
 struct DPOMethod: Method {
     private let recipe: Recipe
     private let settings: DPOSettings
-    private let encoder: PairEncoder
+    private let rows: PreferenceRows
 
     init(_ recipe: Recipe, _ settings: DPOSettings, text: ModelText) {
         self.recipe = recipe
         self.settings = settings
-        encoder = PairEncoder(recipe, text: text)
+        rows = PreferenceRows(recipe, text: text)
     }
 
-    func encode(_ record: TrainingRecord) throws -> EncodedPair { try encoder.encode(record) }
+    func encode(_ record: TrainingRecord) throws -> EncodedPair { try rows.pair(record) }
 
-    func examples(_ pair: EncodedPair, _ report: inout DataReport) throws -> [PreferenceExample] {
-        try encoder.examples(pair, &report)
+    func examples(_ pair: EncodedPair, _ report: inout DataReport) -> [PreferenceExample] {
+        report.add(pair)
+        return pair.example.map { [$0] } ?? []
     }
 
-    func shown(_ pair: EncodedPair) -> [ShownRow] { encoder.shown(pair) }
+    func shown(_ pair: EncodedPair) -> [ShownRow] { rows.shown(pair) }
 
-    func check(_ examples: [PreferenceExample], for model: LanguageModel) throws { try encoder.check(examples, model) }
+    func check(_ examples: [PreferenceExample], for model: LanguageModel) throws { try examples.check(for: model) }
 
     func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<PreferenceExample, PreferenceBatch> {
         .pairs(globalBatchSize: recipe.train.globalBatchSize, limit: limit)
@@ -65,27 +66,43 @@ struct DPOMethod: Method {
     func measure(
         _ held: [PreferenceExample], model: LanguageModel, objective: PreferenceObjective, stop: StopSignal
     ) throws -> [(name: String, value: Double)] {
-        let batches = PreferenceBatch.microBatches(held, limit: .tokens(4096)).lazy.prefix { _ in !stop.isRequested }
-        let metrics = try objective.measure(batches, model: model)
+        try objective.measure(pairs: held, model: model, stop: stop)
+    }
+}
+
+extension Objective where Batch == PreferenceBatch {
+    /// The loss and the metrics over held-out pairs.
+    ///
+    /// - Throws: `CancellationError` when a stop is requested before it is done.
+    func measure(
+        pairs: [PreferenceExample], model: LanguageModel, stop: StopSignal
+    ) throws -> [(name: String, value: Double)] {
+        let batches = PreferenceBatch.microBatches(pairs, limit: .tokens(4096)).lazy.prefix { _ in !stop.isRequested }
+        let metrics = try measure(batches, model: model)
         if stop.isRequested { throw CancellationError() }
         return metrics
     }
 }
 
-extension DPOSettings {
-    /// The same in the words of `DPO`.
-    fileprivate var lossSettings: LossSettings {
-        var settings = LossSettings(zip(losses, lossWeights).map { LossSettings.Weighted($0.name, weight: $1) })
-        settings.beta = beta
-        settings.labelSmoothing = labelSmoothing
-        settings.divergence = Divergence(rawValue: fDivergence.rawValue) ?? .reverseKL
-        settings.divergenceAlpha = fAlpha
-        settings.temperature = discopopTau
-        settings.gamma = gamma
-        settings.lengthDiscount = ldAlpha
-        settings.weighting = wpo
-        settings.sftWeight = sftWeight
-        return settings
+extension [PreferenceExample] {
+    /// - Throws: `ModelError` that names the first pair that the model cannot read.
+    func check(for model: LanguageModel) throws {
+        for example in self {
+            for answer in [example.chosen, example.rejected] {
+                try model.check((example.prompt + answer).map { Int($0) }, location: example.source)
+            }
+        }
+    }
+}
+
+extension PreferenceRows {
+    /// Both answers of a pair.
+    func shown(_ pair: EncodedPair) -> [ShownRow] {
+        guard let example = pair.example else { return [left(out: pair.fault)] }
+        return [
+            shown("chosen", prompt: example.prompt, answer: example.chosen),
+            shown("rejected", prompt: example.prompt, answer: example.rejected),
+        ]
     }
 }
 

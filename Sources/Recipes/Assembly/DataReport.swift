@@ -1,3 +1,4 @@
+import DPO
 import TextCore
 import Tokenization
 import Training
@@ -20,6 +21,8 @@ struct DataReport {
     private(set) var overlong: (count: Int, first: String) = (0, "")
     /// Masks, stop tokens and start tokens.
     private(set) var health: DataHealth
+    /// Faults of pairs and of labelled answers.
+    var pairs = PairHealth()
     /// What templates warned of, with how many rows and the first.
     private(set) var warnings: [(text: String, count: Int, first: String)] = []
 
@@ -42,6 +45,7 @@ struct DataReport {
     private mutating func clear() {
         (rows, tokens, trainedTokens, rowsOfLength, overlong, warnings) = (0, 0, 0, [:], (0, ""), [])
         health = DataHealth(startToken: health.startToken, stopTokens: health.stopTokens)
+        pairs = PairHealth()
     }
 
     init(text: ModelText) {
@@ -52,14 +56,9 @@ struct DataReport {
 
     mutating func add(_ row: EncodedRow, maxLength: Int) {
         health.inspect(row.example)
-        lastSource = row.example.source
-        tokens += row.example.ids.count
-        rows += 1
-        rowsOfLength[row.example.ids.count, default: 0] += 1
-        trainedTokens += row.example.trainedCount
-        if row.example.ids.count > maxLength {
-            overlong = (overlong.count + 1, overlong.count == 0 ? row.example.source : overlong.first)
-        }
+        add(
+            length: row.example.ids.count, trained: row.example.trainedCount, source: row.example.source,
+            isOverlong: row.example.ids.count > maxLength)
         for warning in row.warnings {
             let text = warning.description
             if let index = warnings.firstIndex(where: { $0.text == text }) {
@@ -68,6 +67,16 @@ struct DataReport {
                 warnings.append((text, 1, row.example.source))
             }
         }
+    }
+
+    /// Counts a row: tokens before it was cut, tokens that carry loss, and whether it is longer than it may be.
+    mutating func add(length: Int, trained: Int, source: String, isOverlong: Bool) {
+        lastSource = source
+        rows += 1
+        tokens += length
+        trainedTokens += trained
+        rowsOfLength[length, default: 0] += 1
+        if isOverlong { overlong = (overlong.count + 1, overlong.count == 0 ? source : overlong.first) }
     }
 
     /// The length that a share of the rows does not pass.
@@ -106,12 +115,18 @@ struct DataReport {
         for problem in health.problems() where problem.refuses {
             report("sft.train_on", problem.message, why: "", fix: "")
         }
+        for problem in pairs.problems(.all(loaded.recipe.data.maxInvalid)) where problem.refuses {
+            report(
+                "data.train", problem.message, why: "",
+                fix: "Mend the rows, or write a larger `data.max_invalid` than \(loaded.recipe.data.maxInvalid)")
+        }
         return problems
     }
 
     /// What does not stop a run but should be known.
     func remarks(_ sequence: SequenceSettings) -> [String] {
         var remarks = health.problems().filter { !$0.refuses }.map(\.message)
+        remarks += pairs.problems(.all(nil)).map(\.message)
         if overlong.count > 0, sequence.onOverflow != .error {
             let what =
                 switch sequence.onOverflow {
@@ -157,6 +172,11 @@ struct DataReport {
             "length": [
                 "p50": .integer(percentile(0.5)), "p90": .integer(percentile(0.9)), "p99": .integer(percentile(0.99)),
                 "max": .integer(longest),
+            ],
+            "pairs": [
+                "equal_answers": finding(pairs.equalAnswers), "empty_answer": finding(pairs.emptyAnswer),
+                "answer_cut_away": finding(pairs.answerCutAway), "long_prompt": finding(pairs.longPrompt),
+                "moved_boundary": finding(pairs.movedBoundary),
             ],
             "overlong": .integer(overlong.count), "untrained": finding(health.untrained),
             "without_stop_token": finding(health.missingStop), "double_start": finding(health.doubleStart),

@@ -95,7 +95,8 @@ extension Recipe {
         switch method {
         case .sft, .pretrain: SFTMethod(self, text: text)
         case .dpo: DPOMethod(self, dpo ?? DPOSettings(), text: text)
-        case .kto, .reward: preconditionFailure("not yet")
+        case .kto: KTOMethod(self, kto ?? KTOSettings(), text: text)
+        case .reward: RewardMethod(self, reward ?? RewardSettings(), text: text)
         }
     }
 }

@@ -23,6 +23,7 @@ enum ModelAssembly {
                 vocabularySize: text.tokenizer.vocabularySize, seed: UInt64(recipe.seed),
                 location: initial.config.absolute)
         }
+        defer { if recipe.method == .reward { model.attachRewardHead(seed: UInt64(recipe.seed)) } }
         guard recipe.adapter.type != .full else {
             model.setTrainable(.full)
             return model

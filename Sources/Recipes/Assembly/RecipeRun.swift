@@ -96,7 +96,8 @@ struct RecipeRun<Trained: Method> {
             baseModel: recipe.model.path?.absolute)
         if let checkpoint = try checkpointToResume(checkpoints, fingerprint, in: folder) {
             try trainer.restore(checkpoint)
-            try batches.seek(to: trainer.state.position)
+            // A checkpoint of before the first step has no place yet.
+            if !trainer.state.position.isNull { try batches.seek(to: trainer.state.position) }
         } else {
             try describe(in: folder, fingerprint)
         }

@@ -15,7 +15,13 @@ extension CommandFailure {
             let isMissing = error.problems.allSatisfy(\.isMissingFile)
             self.init(message: error.description, status: isMissing ? .missing : .configuration, json: error.json)
         case let error as DataError:
-            self.init(message: error.description, status: error.kind == .missing ? .missing : .data)
+            let status: ExitStatus =
+                switch error.kind {
+                case .missing: .missing
+                case .unwritable: .inputOutput
+                default: .data
+                }
+            self.init(message: error.description, status: status)
         case let error as FileError: self.init(message: error.description, status: .inputOutput)
         case let error as VerifierFailure: self.init(message: "\(error)", status: .configuration)
         case is EncodingError, is TokenizationError, is TemplateError, is ModelError, is TrainingError:

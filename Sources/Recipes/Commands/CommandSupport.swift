@@ -99,6 +99,9 @@ struct Terminal {
     /// Writes a result.
     func print(_ line: String) { Self.write(line + "\n", to: STDOUT_FILENO) }
 
+    /// Writes a result, and says whether anybody still reads: `hone … | head` has had enough after ten lines.
+    func printIfRead(_ line: String) -> Bool { Self.write(line + "\n", to: STDOUT_FILENO) }
+
     /// Writes a result for scripts.
     func print(_ value: JSON) { print(value.text(.pretty)) }
 
@@ -112,15 +115,17 @@ struct Terminal {
     func error(_ line: String) { Self.write("error: \(line)\n", to: STDERR_FILENO) }
 
     /// Writes all of `text`; a reader that has gone away ends the output, not the command.
-    private static func write(_ text: String, to descriptor: Int32) {
+    @discardableResult
+    private static func write(_ text: String, to descriptor: Int32) -> Bool {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written > 0 {
                 bytes = bytes.dropFirst(written)
             } else if errno != EINTR {
-                return
+                return false
             }
         }
+        return true
     }
 }

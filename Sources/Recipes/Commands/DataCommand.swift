@@ -5,6 +5,7 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Make data sets and look into them.",
         subcommands: [
+            DataBuildCommand.self, DataVerifyCommand.self, DataStatCommand.self, DataHeadCommand.self,
             DataTicketsCommand.self,
         ])
 }

@@ -7,6 +7,8 @@ public struct KTOSettings: Sendable, Hashable {
     public var desirableWeight = 1.0
     /// What unwanted answers count.
     public var undesirableWeight = 1.0
+    /// Whose answer each prompt gets in the estimate of the divergence from the reference.
+    public var pairing = KTOPairing.otherPrompt
     public var reference = ReferenceChoice.adapterOff
 
     public init() {}
@@ -20,6 +22,16 @@ public enum KTOLoss: String, Sendable, Hashable, CaseIterable {
     case apoZeroUnpaired = "apo_zero_unpaired"
 }
 
+/// Whose answer each prompt gets in the estimate of the divergence from the reference.
+public enum KTOPairing: String, Sendable, Hashable, CaseIterable {
+    /// That of the nearest row before it with another prompt.
+    case otherPrompt = "other_prompt"
+    /// That of the row before it, whatever its prompt, as in TRL.
+    case previousRow = "previous_row"
+}
+
+extension KTOPairing: RecipeWord {}
+
 extension KTOLoss: RecipeWord {
     package static var spellings: [String: KTOLoss] { ["apo_zero": .apoZeroUnpaired, "sigmoid": .kto] }
 }
@@ -32,6 +44,7 @@ extension KTOSettings: RecipeSection {
             Field("beta", \.beta, "How strongly the policy is held to the reference.", in: .positive),
             Field("desirable_weight", \.desirableWeight, "What wanted answers count.", in: .notNegative),
             Field("undesirable_weight", \.undesirableWeight, "What unwanted answers count.", in: .notNegative),
+            Field("pairing", \.pairing, "Whose answer each prompt gets in the estimate of the divergence."),
             Field(
                 "reference", \.reference,
                 "What the policy is compared with: adapter_off, init (a frozen copy of the start), base, or the folder of another model.",

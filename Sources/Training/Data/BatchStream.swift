@@ -106,7 +106,9 @@ public struct BatchStream<Source: ExampleStream, Batch> {
                 step.append(group)
                 continue
             }
+            // The pass ends with the step that took its last group, and not before that step is over.
             if !step.isEmpty { break }
+            endPass()
             passesWithoutAny += 1
             if passesWithoutAny > 1 {
                 throw TrainingError(
@@ -117,18 +119,19 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         return step
     }
 
-    /// The next group of this pass; `nil` at its end, and then the next pass begins.
+    /// The next group of this pass; `nil` behind its last, until `endPass()`.
     private mutating func nextGroup() throws -> [Source.Example]? {
         while taken == groups.count {
-            if passEnds {
-                (passEnds, stepsOfPass, windows, groups, taken) = (false, 0, 0, [], 0)
-                pass += 1
-                return nil
-            }
+            if passEnds { return nil }
             try readWindow()
         }
         defer { taken += 1 }
         return groups[taken]
+    }
+
+    private mutating func endPass() {
+        (passEnds, stepsOfPass, windows, groups, taken) = (false, 0, 0, [], 0)
+        pass += 1
     }
 
     private mutating func readWindow() throws {
@@ -205,6 +208,7 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         return try (0..<count).map { _ in
             var groups = 0
             while try copy.nextGroup() != nil { groups += 1 }
+            copy.endPass()
             return (groups + plan.globalBatchSize - 1) / plan.globalBatchSize
         }
     }
