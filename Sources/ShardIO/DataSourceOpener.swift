@@ -8,7 +8,6 @@ public enum DataSourceOpener {
     public static func open(path: String, options: DataFileOptions = DataFileOptions()) throws(DataError)
         -> any FramedSource
     {
-        FrameMemory.returnPromptly
         if let shards = try shards(path: path, options: options) { return shards }
         return try DataFile(path: path, options: options).framed()
     }

@@ -90,7 +90,7 @@ final class FramedDataFile: FramedSource {
         }
         let (framing, file) = (source.framing, source.file)
         return DecodedFrame(
-            bytes: bytes, rows: rows,
+            text: .array(bytes), rows: rows,
             start: Provenance(
                 file: path, line: block.line, byteOffset: block.offset, ordinal: position.ordinal),
             parse: { bytes, place throws(DataError) -> JSON in

@@ -72,7 +72,7 @@ public struct DecodedFrame: Sendable {
     }
 
     /// The frame's content.
-    let bytes: [UInt8]
+    let text: FrameText
     let rows: [Row]
     /// The place of the frame's first byte, and the number of its first row.
     let start: Provenance
@@ -97,9 +97,8 @@ public struct DecodedFrame: Sendable {
         of row: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let place = rows[row]
-        return try bytes.withUnsafeBufferPointer { all throws(Failure) -> Result in
-            let range = Int(place.offset)..<(Int(place.offset) + Int(place.length))
-            return try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(all)[range]))
+        return try text.withBytes { all throws(Failure) -> Result in
+            try body(UnsafeRawBufferPointer(rebasing: all[Int(place.offset)..<Int(place.offset) + Int(place.length)]))
         }
     }
 

@@ -28,7 +28,9 @@ final class ShardDecoder: @unchecked Sendable {
     /// The text of a frame, checked against the frame's own checksum and against the index.
     ///
     /// - Throws: `DataError` when the frame is not the one that the index tells of.
-    func decode(_ frame: Int, of file: InputFile, index: ShardIndex) throws(DataError) -> [UInt8] {
+    func decode(
+        _ frame: Int, of file: InputFile, index: ShardIndex, into memory: FrameMemory
+    ) throws(DataError) -> LentMemory {
         let (offset, size, textBytes) = (index.offsets[frame], index.compressedBytes(frame), index.textBytes(frame))
         if compressed.count < size {
             compressed.deallocate()
@@ -47,31 +49,31 @@ final class ShardDecoder: @unchecked Sendable {
             header.frameContentSize == UInt64(textBytes), header.checksumFlag == 1, header.dictID == 0,
             header.windowSize <= UInt64(ShardFormat.largestWindow), size >= 4
         else { throw damaged("has another header than its index says") }
-        var result = 0
-        let text = [UInt8](unsafeUninitializedCapacity: textBytes) { target, count in
-            result = ZSTD_decompressDCtx(context, target.baseAddress, textBytes, source.baseAddress, size)
-            count = ZSTD_isError(result) == 0 ? min(result, textBytes) : 0
+        let text = memory.lend(textBytes)
+        let result = text.fill {
+            ZSTD_decompressDCtx(context, $0.baseAddress, textBytes, source.baseAddress, size)
         }
         guard ZSTD_isError(result) == 0 else {
             throw damaged("cannot be decoded (\(String(cString: ZSTD_getErrorName(result))))")
         }
-        let hash = XXH64.hash(text)
+        let hash = text.withBytes { XXH64.hash($0) }
         let checksum = UInt32(littleEndian: source.loadUnaligned(fromByteOffset: size - 4, as: UInt32.self))
-        guard text.count == textBytes, hash == index.hashes[frame], checksum == UInt32(truncatingIfNeeded: hash) else {
+        guard result == textBytes, hash == index.hashes[frame], checksum == UInt32(truncatingIfNeeded: hash) else {
             throw damaged("does not fit its checksum")
         }
         return text
     }
 }
 
-/// Decoders that are not in use: one for each thread that decodes at the same time.
+/// Decoders that are not in use, one for each thread that decodes at the same time, and the memory they decode into.
 final class ShardDecoderPool: Sendable {
+    private let memory = FrameMemory()
     private let idle = Mutex<[ShardDecoder]>([])
 
-    func decode(_ frame: Int, of file: InputFile, index: ShardIndex) throws(DataError) -> [UInt8] {
+    func decode(_ frame: Int, of file: InputFile, index: ShardIndex) throws(DataError) -> LentMemory {
         let decoder =
             if let idle = idle.withLock({ $0.popLast() }) { idle } else { try ShardDecoder(path: file.path) }
-        let text = try decoder.decode(frame, of: file, index: index)
+        let text = try decoder.decode(frame, of: file, index: index, into: memory)
         idle.withLock { $0.append(decoder) }
         return text
     }

@@ -73,14 +73,14 @@ public struct ShardFile: FramedSource {
     public func frame(_ index: Int) throws(DataError) -> DecodedFrame {
         let numbers = frames.rows(of: index)
         let text = try decoders.decode(index, of: file, index: self.index)
-        guard let rows = lines(of: text, expected: numbers.count) else {
+        guard let rows = text.withBytes({ lines(of: $0, expected: numbers.count) }) else {
             throw DataError(
                 .damaged, file: path, byteOffset: self.index.offsets[index],
                 message: "frame \(index + 1) of \(frames.count) does not hold \(numbers.count) lines",
                 fix: "It fits its checksum, so it was written wrongly; build the data set again.")
         }
         return DecodedFrame(
-            bytes: text, rows: rows,
+            text: .lent(text), rows: rows,
             start: Provenance(
                 file: path, line: numbers.lowerBound + 1, byteOffset: self.index.textOffsets[index],
                 ordinal: numbers.lowerBound),
@@ -89,24 +89,21 @@ public struct ShardFile: FramedSource {
 }
 
 /// Where the lines of a frame lie; `nil` when they are not as many as expected, or the last is not ended.
-private func lines(of text: [UInt8], expected: Int) -> [DecodedFrame.Row]? {
-    guard text.last == UInt8(ascii: "\n") else { return nil }
+private func lines(of text: UnsafeRawBufferPointer, expected: Int) -> [DecodedFrame.Row]? {
+    guard let base = text.baseAddress, text.last == UInt8(ascii: "\n") else { return nil }
     var rows: [DecodedFrame.Row] = []
     rows.reserveCapacity(expected)
-    text.withUnsafeBytes { bytes in
-        guard let base = bytes.baseAddress else { return }
-        var start = 0
-        while start < bytes.count, rows.count < expected,
-            let end = memchr(base + start, Int32(UInt8(ascii: "\n")), bytes.count - start)
-        {
-            let length = UnsafeRawPointer(end) - (base + start)
-            rows.append(
-                DecodedFrame.Row(
-                    offset: UInt32(clamping: start), length: UInt32(clamping: length), line: UInt32(rows.count)))
-            start += length + 1
-        }
-        if start < bytes.count { rows.removeAll() }
+    var start = 0
+    while start < text.count, rows.count < expected,
+        let end = memchr(base + start, Int32(UInt8(ascii: "\n")), text.count - start)
+    {
+        let length = UnsafeRawPointer(end) - (base + start)
+        rows.append(
+            DecodedFrame.Row(
+                offset: UInt32(clamping: start), length: UInt32(clamping: length), line: UInt32(rows.count)))
+        start += length + 1
     }
+    if start < text.count { rows.removeAll() }
     return rows.count == expected ? rows : nil
 }
 
