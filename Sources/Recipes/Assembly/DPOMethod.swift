@@ -60,7 +60,8 @@ struct DPOMethod: Method {
             "reference  \(grouped(rows.count + held.count)) pairs, "
                 + (fromCache ? "from \(recipe.data.cache.folder()?.absolute ?? "")" : "computed once"))
         return try PreferenceObjective(
-            settings: settings.lossSettings, reference: .cached, tokenMean: settings.sftMean == .step ? .step : .microBatch)
+            settings: settings.lossSettings, reference: .cached,
+            tokenMean: settings.sftMean == .step ? .step : .microBatch)
     }
 
     func measure(

@@ -17,6 +17,8 @@ final class Judge<Judged: Method> {
     private let folder: RunFolder
     private let stop: StopSignal
     private let runner: SuiteRunner
+    /// Figures of the held-out rows at the start and of the last measurement.
+    private(set) var heldFigures = HeldFigures()
     /// Results at the start, the baseline.
     private(set) var first: [SuiteResult] = []
     /// Results of the last measurement.
@@ -40,6 +42,9 @@ final class Judge<Judged: Method> {
         if !held.isEmpty {
             let metrics = try method.measure(held, model: model, objective: objective, stop: stop)
             reports.append(EvaluationReport(metrics: metrics))
+            heldFigures.rows = held.count
+            if state.step == 0 { heldFigures.before = metrics }
+            heldFigures.after = metrics
         }
         latest = []
         for suite in suites {
@@ -73,4 +78,31 @@ final class Judge<Judged: Method> {
                 "completion": .string(answer.text), "expected": .string(item.expected),
             ])
     }
+}
+
+/// What was measured on held-out rows before and after training.
+struct HeldFigures {
+    var rows = 0
+    /// Empty where nothing was measured before the first step.
+    var before: [(name: String, value: Double)] = []
+    var after: [(name: String, value: Double)] = []
+
+    /// One line for people: the loss, and the share of pairs that are judged rightly.
+    func line(_ metrics: [(name: String, value: Double)]) -> String? {
+        guard let loss = metrics.first(where: { $0.name == "loss" }) else { return nil }
+        var line = "held-out rows: loss \((loss.value * 10000).rounded() / 10000)"
+        if let share = metrics.first(where: { $0.name == "preference_accuracy" })?.value {
+            let interval = Interval.wilson(successes: share * Double(rows), trials: rows)
+            line +=
+                ", preference_accuracy \(percent(share)) % of \(grouped(rows)) "
+                + "(95 % interval \(percent(interval.lower)) to \(percent(interval.upper)))"
+        }
+        return line
+    }
+
+    var json: JSON {
+        ["rows": .integer(rows), "before": JSON(metrics: before), "after": JSON(metrics: after)]
+    }
+
+    private func percent(_ share: Double) -> Double { (share * 1000).rounded() / 10 }
 }

@@ -13,6 +13,7 @@ struct RunSummary {
     var folder: URL
     var before: [SuiteResult]
     var after: [SuiteResult]
+    var held: HeldFigures
     var steps: Int
     var seconds: Double
 }
@@ -122,7 +123,8 @@ struct RecipeRun<Trained: Method> {
         let ending = try trainer.run(services) { _ in try batches.next() }
         if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
         return RunSummary(
-            ending: ending, folder: folder.url, before: judge.first, after: judge.latest, steps: trainer.state.step,
+            ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
+            steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 

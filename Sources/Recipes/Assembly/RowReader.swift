@@ -31,7 +31,7 @@ struct RowReader<Trained: Method>: Sendable {
         self.method = method
         let data = recipe.data
         sources = try data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
-        decoders = try zip(data.train, sources).map { 
+        decoders = try zip(data.train, sources).map {
             try RecordDecoder(source: $1, format: $0.format, columns: $0.columns.mappings)
         }
         decisions = decoders.map(\.decision.sentence)
@@ -134,7 +134,8 @@ final class StreamedRows<Trained: Method>: ExampleStream {
         if report.overlong.count > before, reader.recipe.sequence.onOverflow == .error {
             throw EncodingError(
                 source: report.lastSource,
-                message: "this row has more than \(reader.recipe.sequence.maxLength) tokens, and sequence.on_overflow is "
+                message:
+                    "this row has more than \(reader.recipe.sequence.maxLength) tokens, and sequence.on_overflow is "
                     + "error. Rows are streamed, so it was not seen before; choose sequence.on_overflow, or a larger "
                     + "max_length.")
         }

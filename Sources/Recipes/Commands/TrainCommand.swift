@@ -65,9 +65,12 @@ struct TrainCommand: ReportingCommand {
                 "steps": .integer(summary.steps), "seconds": .number(summary.seconds),
                 "before": .array(summary.before.map { $0.json(withAnswers: false) }),
                 "after": .array(summary.after.map { $0.json(withAnswers: false) }),
+                "held_out": summary.held.json,
             ])
         }
+        if let line = summary.held.line(summary.held.before) { terminal.print("before  \(line)") }
         for result in summary.before { terminal.print("before  \(result.summary)") }
+        if let line = summary.held.line(summary.held.after) { terminal.print("after   \(line)") }
         for result in summary.after { terminal.print("after   \(result.summary)") }
         terminal.print(
             "\(summary.ending.reason) after \(summary.steps) steps in \((summary.seconds * 10).rounded() / 10) s; "

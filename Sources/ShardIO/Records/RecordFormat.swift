@@ -160,8 +160,7 @@ public struct RecordDecoder: Sendable {
 
     private typealias Recognition = (format: RecordFormat, keys: [String], rows: Int)
 
-    private static func recognise(source: any RecordSource, columns: [ColumnMapping]) throws(DataError) -> Recognition
-    {
+    private static func recognise(source: any RecordSource, columns: [ColumnMapping]) throws(DataError) -> Recognition {
         var stream = try source.rows()
         var found: (format: RecordFormat, keys: [String], line: Int)?
         var rows = 0
