@@ -82,7 +82,8 @@ public struct KTOSettings: Sendable, Hashable {
 ///
 /// With r = ln π − ln π_ref of an answer and z the divergence from the reference, a desirable row costs
 /// w_d · (1 − σ(β(r − z))) and another w_u · (1 − σ(β(z − r))); the loss is the mean over rows. z is
-/// max(0, mean of r over prompts with an answer to another prompt), taken once for a step and never differentiated.
+/// max(0, mean of r over prompts with an answer to another prompt), taken before the first micro-batch of a step, or of
+/// each micro-batch where the batches are made so (`UnpairedBatch.EstimateScope`), and never differentiated.
 public struct KTOObjective: Objective {
     /// Loss, β and weights.
     public let settings: KTOSettings

@@ -1,8 +1,9 @@
 /// The samples of an order, read and prepared ahead on other threads and delivered strictly in order.
 ///
-/// What is delivered does not depend on the number of threads. An error comes at its place in the order. In memory are
-/// the frames of at most two windows a pool (one pool, or one a source in a weighted mixture) and a few dozen prepared
-/// rows a thread. A stream belongs to one consumer; when it goes away its threads end.
+/// What is delivered does not depend on the number of threads. An error comes at its place in the order. In memory are,
+/// for each pool (all sources are one pool, or each source is one in a weighted mixture), the frames of at most two
+/// windows and at most 2n + 3 chunks of 64 prepared rows, with n threads. A stream belongs to one consumer; when it
+/// goes away its threads end.
 public final class SampleStream<Element: Sendable> {
     /// What a row becomes, on some thread: parsing, filters and tokenising belong here.
     public typealias Prepare = @Sendable (DecodedFrame, _ row: Int, SampleAddress) throws -> Prepared<Element>

@@ -44,7 +44,8 @@ public struct StreamDigest: Sendable, Hashable, CustomStringConvertible {
 
 /// A place between two samples of an order: with the sources and the settings it decides everything that follows.
 ///
-/// It is a few integers a source, less than 1 KB as JSON for up to eight sources, and costs one window to return to.
+/// It is a few integers a source, less than 1 KB as JSON for up to eight sources. Returning to it reads one window
+/// of each pool again.
 public struct StreamPosition: Sendable, Hashable {
     /// The place in a pool of frames.
     struct Lane: Sendable, Hashable {

@@ -72,7 +72,8 @@ public struct DatasetManifest: Sendable, Hashable {
     /// Bytes of text in all shards.
     public var textBytes: Int { shards.reduce(0) { $0 + $1.textBytes } }
 
-    /// The SHA-256 of the manifest without the line that holds it, as hexadecimal digits: the data set's identity.
+    /// The SHA-256 of the manifest's object without the member `sha256`, as JSON without spaces, in hexadecimal digits:
+    /// the data set's identity.
     public var sha256: String { SHA256.digest(of: unsigned.text()).hexadecimal }
 
     /// The manifest as it is written.
@@ -176,7 +177,7 @@ public struct DatasetManifest: Sendable, Hashable {
                 let bytes = shard["bytes"]?.int, let sha256 = shard["sha256"]?.string,
                 let records = shard["records"]?.int, let frames = shard["frames"]?.int,
                 let text = shard["raw_bytes"]?.int, let hash = shard["index_xxh64"]?.string,
-                // Sums of these are taken; a hundred exabytes of each are as good as damage.
+                // Sums over up to a million shards are taken; a shard with a trillion of anything is damage.
                 [bytes, records, frames, text].allSatisfy({ $0 > 0 && $0 < 1 << 40 })
             else { return nil }
             self.shards.append(

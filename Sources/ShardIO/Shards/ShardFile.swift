@@ -18,7 +18,7 @@ public struct ShardFile: FramedSource {
     public var textBytes: Int { index.textBytes }
     /// Bytes of the file.
     public var fileBytes: Int { file.size }
-    /// The hash that the index ends with; it covers the hash of every frame.
+    /// Where the frames lie and what they hash to.
     let index: ShardIndex
     private let file: InputFile
     private let decoders: ShardDecoderPool

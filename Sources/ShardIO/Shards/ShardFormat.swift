@@ -2,8 +2,8 @@ public import TextCore
 
 /// The layout of a shard, version 1. This comment is its specification; all numbers are little-endian.
 ///
-/// A shard is a file `<name>-<five digits>.jsonl.zst` which any zstd decoder turns into JSONL: skippable frames mean
-/// nothing to it. In order and without gaps:
+/// A shard is a file `<name>-<five digits or more>.jsonl.zst` which any zstd decoder turns into JSONL: skippable frames
+/// mean nothing to it. In order and without gaps:
 ///
 /// 1. **Header**, a skippable frame:
 ///    `u32` 0x184D2A50, `u32` size of what follows, then the content: 8 bytes `HONESHRD`; `u16` major and `u16` minor
@@ -12,14 +12,16 @@ public import TextCore
 ///    in spaces; `u64` XXH64 of the content before it.
 /// 2. **Frames** of records, at least one: zstd frames with content size and checksum, without dictionary, with a
 ///    window of at most 8 MiB and at most 64 MiB of text. The text of a frame is whole lines, one JSON object each,
-///    every one ended by a line feed; there are no blank lines. A record is at most 64 MiB. A frame is closed before
-///    the record that would take it over 256 KiB (the writer may choose another size).
+///    every one ended by a line feed; there are no blank lines. A record and its line feed are at most 64 MiB. A frame
+///    is closed before the record that would take it over 256 KiB (the writer may choose another size), so that only a
+///    frame of one record is larger.
 /// 3. **Index**, a skippable frame:
 ///    `u32` 0x184D2A51, `u32` size of what follows, then 32 bytes a frame: `u64` place in the file, `u32` compressed
 ///    size, `u32` size of the text, `u64` records of the shard before the frame, `u64` XXH64 of the text; then `u64`
 ///    records of the shard, and `u64` XXH64 of everything before it behind the size.
-/// 4. **Seek table** of the zstd seekable format, version 0.1.0, with checksums: a skippable frame 0x184D2A5E with an
-///    entry for every frame before it (header and index hold 0 bytes of text), which ends the file. Its last nine bytes
+/// 4. **Seek table** of the zstd seekable format, version 0.1.0, with checksums: a skippable frame 0x184D2A5E, which
+///    ends the file. It has 12 bytes for every frame before it, header and index among them: `u32` size in the file,
+///    `u32` size of the text, which is 0 for those two, and the lower 32 bits of the text's XXH64. Its last nine bytes
 ///    are `u32` number of entries, `u8` 0x80, `u32` 0x8F92EAB1.
 ///
 /// A reader refuses an unknown major version and an unknown required feature, and ignores unknown optional ones and
@@ -60,7 +62,7 @@ public struct ShardHeader: Sendable, Hashable {
     public var requiredFeatures: UInt32 = 0
     /// Features that a reader may ignore, one bit each.
     public var optionalFeatures: UInt32 = 0
-    /// The shard's name for ever, such as `6f1c8f3a-…`.
+    /// Made from what the shard holds, such as `6f1c8f3a-…`: equal shards have equal ones.
     public var uuid: ShardUUID
     /// What a record is, such as `pref/1`.
     public var schema: String

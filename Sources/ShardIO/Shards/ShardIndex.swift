@@ -1,6 +1,6 @@
 /// Where the frames of a shard lie, what they hold, and what their text hashes to.
 ///
-/// Memory is 24 bytes a frame beside its table: frames have no gaps between them, so one end is the next one's start.
+/// Memory is 32 bytes a frame: frames have no gaps between them, so the end of one is the start of the next.
 struct ShardIndex: Sendable {
     /// Places of the frames in the file, and behind them the place of the index.
     private(set) var offsets: [Int]

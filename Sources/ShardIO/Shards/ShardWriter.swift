@@ -6,9 +6,9 @@ public import TextCore
 public struct ShardOptions: Sendable, Hashable {
     /// Level of zstd's compression, in 1 ... 19.
     public var compressionLevel: Int
-    /// Bytes of text at which a frame is closed.
+    /// Most bytes of text in a frame; only a record that is larger by itself has a larger one.
     public var frameBytes: Int
-    /// Bytes of text at which a shard is closed.
+    /// Most bytes of text in a shard; only a record that is larger by itself has a larger one.
     public var shardBytes: Int
 
     /// - Precondition: the level is in 1 ... 19, and a frame is at most 64 MiB and no larger than a shard.

@@ -14,8 +14,8 @@ struct ZstdFrameStart: Sendable {
 
 /// Decodes a zstd file from a frame's start to its end: all frames one after the other, skippable ones between them.
 ///
-/// Nothing is allocated by what the file says of itself: text leaves in pieces as large as the caller's buffer, and a
-/// window above 128 MiB is refused.
+/// What the file says of itself decides the memory of one window alone, and a window above 128 MiB is refused: text
+/// leaves in pieces as large as the caller's buffer.
 ///
 /// `@unchecked Sendable`: it is owned by whoever took it out of `CompressedInput`'s pool, one thread at a time.
 final class ZstdReader: @unchecked Sendable {
