@@ -180,9 +180,9 @@ extension BadRecipe {
                 #"recipe.yaml:6:49: dpo.precompute_reference is true, but no loss compares with a reference. There is nothing to compute. Remove it."#,
             ]),
         bad(
-            "micro-batch of one", "method: kto\ntrain: {micro_batch_size: 1}",
+            "batch of one", "method: kto\ntrain: {global_batch_size: 1}",
             [
-                #"recipe.yaml:5:27: train.micro_batch_size is 1, but loss kto needs at least 2. It estimates the divergence from the reference on each prompt with another row's answer. Write `micro_batch_size: 2`, or `loss: apo_zero_unpaired`."#
+                #"recipe.yaml:5:28: train.global_batch_size is 1, but loss kto needs at least 2. It estimates the divergence from the reference on each prompt with another row's answer. Write `global_batch_size: 16`, or `loss: apo_zero_unpaired`."#
             ]),
         bad(
             "weights of kto", "method: kto\nkto: {desirable_weight: 0, undesirable_weight: 0}",

@@ -28,6 +28,8 @@ struct RecipeRun<Trained: Method> {
     let terminal: Terminal
     let stop: StopSignal
     let policy: RunFolder.Policy
+    /// Whether a run goes on although its data are no longer those that it began with.
+    var acceptsDataChange = false
 
     /// Reads rows and suites; no weights yet.
     ///
@@ -138,7 +140,7 @@ struct RecipeRun<Trained: Method> {
             case .rows(let rows): .rows(rows)
             case .auto: .tokens(Self.automaticTokens(model.configuration))
             }
-        return BatchStream(try data.stream(), plan: method.plan(recipe, limit: limit))
+        return BatchStream(try data.stream(acceptsDataChange: acceptsDataChange), plan: method.plan(recipe, limit: limit))
     }
 
     /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.
@@ -222,6 +224,7 @@ struct RecipeRun<Trained: Method> {
         let differences = checkpoint.differences(from: fingerprint.json).flatMap { difference in
             // Hashes tell a reader nothing.
             let name = String(difference.prefix { $0 != ":" })
+            if name == "data", acceptsDataChange { return [] }
             if name == "hone" { return [difference] }
             let changes = name == "recipe" ? recipeChanges(since: folder) : []
             return changes.isEmpty ? ["\(name): its content is another"] : changes

@@ -91,9 +91,12 @@ struct RowReader<Trained: Method>: Sendable {
     }
 
     /// The rows to train on in the run's order, from a place on.
-    func stream(from position: StreamPosition? = nil) throws -> SampleStream<PreparedRow<Trained.Encoded>> {
+    func stream(
+        from position: StreamPosition? = nil, acceptsDataChange: Bool = false
+    ) throws -> SampleStream<PreparedRow<Trained.Encoded>> {
         try SampleStream(
-            sources: sources, order: order, from: position, threads: 1, corruption: recipe.corruption
+            sources: sources, order: order, from: position, acceptDataChange: acceptsDataChange, threads: 1,
+            corruption: recipe.corruption
         ) {
             try prepared($0, $1, $2) { !$0 }
         }
@@ -118,11 +121,13 @@ struct RowReader<Trained: Method>: Sendable {
 final class StreamedRows<Trained: Method>: ExampleStream {
     private let reader: RowReader<Trained>
     private var rows: SampleStream<PreparedRow<Trained.Encoded>>
+    private let acceptsDataChange: Bool
     /// What was found since the start, to be said at the end.
     private(set) var report: DataReport
 
-    init(_ reader: RowReader<Trained>, report: DataReport) throws {
+    init(_ reader: RowReader<Trained>, report: DataReport, acceptsDataChange: Bool) throws {
         self.reader = reader
+        self.acceptsDataChange = acceptsDataChange
         self.report = report.emptied
         rows = try reader.stream()
     }
@@ -148,7 +153,7 @@ final class StreamedRows<Trained: Method>: ExampleStream {
 
     func seek(to position: JSON) throws {
         rows.cancel()
-        rows = try reader.stream(from: StreamPosition(json: position))
+        rows = try reader.stream(from: StreamPosition(json: position), acceptsDataChange: acceptsDataChange)
     }
 }
 

@@ -45,9 +45,13 @@ struct TrainingData<Trained: Method>: Sendable {
     var hasKnownPasses: Bool { !reader.recipe.data.streaming && reader.order.hasEpochs }
 
     /// The rows in the order of the run.
-    func stream() throws -> TrainingRows<Trained> {
-        guard reader.recipe.data.streaming else { return .held(try HeldStream(rows, order: reader.order)) }
-        return .streamed(try StreamedRows(reader, report: report))
+    ///
+    /// - Parameter acceptsDataChange: whether a position of other data is gone on from all the same.
+    func stream(acceptsDataChange: Bool) throws -> TrainingRows<Trained> {
+        guard reader.recipe.data.streaming else {
+            return .held(try HeldStream(rows, order: reader.order, acceptsDataChange: acceptsDataChange))
+        }
+        return .streamed(try StreamedRows(reader, report: report, acceptsDataChange: acceptsDataChange))
     }
 
     private mutating func readAll(stop: StopSignal) throws {
@@ -84,7 +88,7 @@ struct TrainingData<Trained: Method>: Sendable {
         let found = report.problems(loaded, context: context)
         let data = loaded.recipe.data
         guard found.isEmpty else { return found }
-        let isEmpty = !data.streaming && rows.rowCount == 0
+        let isEmpty = !data.streaming && rows.examples.isEmpty
         if data.eval.isEmpty, data.valFraction > 0, isEmpty || held.isEmpty {
             let side = isEmpty ? "leaves no row to train on" : "holds out no row"
             let unit = data.groupBy.map { "groups by '\($0)'" } ?? "rows"

@@ -22,11 +22,14 @@ struct TrainCommand: ReportingCommand {
     @OptionGroup var options: RecipeOptions
     @Flag(help: "Go on from the newest whole checkpoint of the run folder; start if there is none.")
     var resume = false
+    @Flag(help: "With --resume: go on although the data are no longer those that the run began with.")
+    var acceptDataChange = false
     @Flag(help: "Replace the run that the folder holds.")
     var overwrite = false
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        if acceptDataChange, overwrite { throw ValidationError("--accept-data-change goes with --resume") }
         if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
     }
 
@@ -53,6 +56,7 @@ struct TrainCommand: ReportingCommand {
             var run = try RecipeRun(
                 loaded, method: method, text: text, policy: policy, registry: Registry.current, terminal: terminal,
                 stop: stop)
+            run.acceptsDataChange = acceptDataChange
             return try run.run()
         }
         return try run(loaded.recipe.makeMethod(text))

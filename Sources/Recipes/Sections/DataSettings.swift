@@ -38,7 +38,7 @@ public enum MixRule: String, Sendable, Hashable, CaseIterable {
 public enum ExhaustedRule: String, Sendable, Hashable, CaseIterable {
     /// It begins its next epoch.
     case `repeat`
-    /// The run ends.
+    /// The epoch ends.
     case stop
     /// The others go on without it.
     case drop

@@ -110,11 +110,11 @@ extension Recipe {
                 why: "The second half of an answer has no prompt, and nothing to be compared with",
                 fix: "Write `on_overflow: truncate` or `on_overflow: drop`")
         }
-        if kto?.loss == .kto, train.microBatchSize == .rows(1) {
+        if kto?.loss == .kto, train.globalBatchSize < 2 {
             decoder.report(
-                "train.micro_batch_size", "train.micro_batch_size is 1, but loss kto needs at least 2",
+                "train.global_batch_size", "train.global_batch_size is 1, but loss kto needs at least 2",
                 why: "It estimates the divergence from the reference on each prompt with another row's answer",
-                fix: "Write `micro_batch_size: 2`, or `loss: apo_zero_unpaired`")
+                fix: "Write `global_batch_size: 16`, or `loss: apo_zero_unpaired`")
         }
         if method == .reward, !evaluation.suites.isEmpty {
             decoder.report(

@@ -54,13 +54,16 @@ public struct HeldStream<Example: Sendable>: ExampleStream {
     public let rows: HeldRows<Example>
     private let order: SampleOrder
     private var samples: OrderedSamples
+    private let acceptsDataChange: Bool
 
     /// - Parameters:
     ///   - rows: the rows of the order's sources.
     ///   - order: in which order they come.
+    ///   - acceptsDataChange: whether a position of other data is gone on from all the same.
     /// - Throws: `DataError` when the order cannot begin.
-    public init(_ rows: HeldRows<Example>, order: SampleOrder) throws {
+    public init(_ rows: HeldRows<Example>, order: SampleOrder, acceptsDataChange: Bool = false) throws {
         self.rows = rows
+        self.acceptsDataChange = acceptsDataChange
         self.order = order
         samples = try order.samples()
     }
@@ -100,6 +103,7 @@ public struct HeldStream<Example: Sendable>: ExampleStream {
     public var passes: Double { Double(samples.position.consumed) / Double(max(1, rows.rowCount)) }
 
     public mutating func seek(to position: JSON) throws {
-        samples = try order.samples(from: StreamPosition(json: position))
+        let position = try StreamPosition(json: position)
+        samples = try order.samples(from: order.resolve(position, acceptDataChange: acceptsDataChange))
     }
 }
