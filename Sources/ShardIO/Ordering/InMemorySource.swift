@@ -51,7 +51,8 @@ package struct InMemorySource: FramedSource {
         let path = path
         let first = frames.rows(of: index).lowerBound
         return DecodedFrame(
-            text: .array(bytes), rows: rows, start: Provenance(file: path, line: first + 1, byteOffset: 0, ordinal: first),
+            text: .array(bytes), rows: rows,
+            start: Provenance(file: path, line: first + 1, byteOffset: 0, ordinal: first),
             parse: { bytes, place throws(DataError) -> JSON in
                 do throws(JSONError) {
                     return try JSON(parsing: bytes)
