@@ -11,6 +11,8 @@ struct DataReport {
     var integrity: [String] = []
     /// Whether every row was looked at, or the first ones.
     var countsAllRows = true
+    /// Rows that could not be read and were passed over.
+    var damaged = 0
     /// Tokens of all rows before any was cut.
     private(set) var tokens = 0
     /// Tokens that carry loss.
@@ -127,6 +129,10 @@ struct DataReport {
     func remarks(_ sequence: SequenceSettings) -> [String] {
         var remarks = health.problems().filter { !$0.refuses }.map(\.message)
         remarks += pairs.problems(.all(nil)).map(\.message)
+        if damaged > 0 {
+            remarks.append(
+                "\(grouped(damaged)) rows are damaged and left out; quarantine.jsonl in the run folder lists them")
+        }
         if overlong.count > 0, sequence.onOverflow != .error {
             let what =
                 switch sequence.onOverflow {
@@ -178,7 +184,7 @@ struct DataReport {
                 "answer_cut_away": finding(pairs.answerCutAway), "long_prompt": finding(pairs.longPrompt),
                 "moved_boundary": finding(pairs.movedBoundary),
             ],
-            "overlong": .integer(overlong.count), "untrained": finding(health.untrained),
+            "damaged": .integer(damaged), "overlong": .integer(overlong.count), "untrained": finding(health.untrained),
             "without_stop_token": finding(health.missingStop), "double_start": finding(health.doubleStart),
             "formats": .array(formats.map { .string($0) }), "integrity": .array(integrity.map { .string($0) }),
             "counts_all_rows": .bool(countsAllRows),

@@ -47,6 +47,11 @@ struct RecipeRun<Trained: Method> {
         self.stop = stop
         let target = loaded.recipe.outputFolder.url
         try Self.usingFolder { try RunFolder.check(target, policy: policy) }
+        if loaded.recipe.data.onCorrupt == .quarantine {
+            // Rows are read before the run begins, and what cannot be read is listed at once.
+            try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+            if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
+        }
         data = try TrainingData(loaded, method: method, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }

@@ -62,12 +62,21 @@ struct ReferenceCache {
     }
 
     private static let tensorName = "reference_log_probabilities"
+    private static let hashName = "sha256"
+
+    /// What a file says of its numbers, so that damage is not taken for them.
+    private static func hash(_ numbers: [Float]) -> String {
+        var hash = SHA256()
+        numbers.withUnsafeBytes { hash.update($0) }
+        return hash.finalized().hexadecimal
+    }
 
     private static func read(_ file: URL, count: Int) -> [ReferenceLogProbabilities]? {
         guard FileManager.default.fileExists(atPath: file.path), let weights = try? SafetensorsFile(reading: file),
             let tensor = try? weights.tensor(named: tensorName), tensor.shape == [count, 2], tensor.isFinite
         else { return nil }
         let numbers = tensor.scalars
+        guard weights.metadata[hashName] == hash(numbers) else { return nil }
         return (0..<count).map { ReferenceLogProbabilities(chosen: numbers[2 * $0], rejected: numbers[2 * $0 + 1]) }
     }
 
@@ -76,10 +85,12 @@ struct ReferenceCache {
         guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)) != nil else {
             return
         }
-        let tensor = Tensor(values.flatMap { [$0.chosen, $0.rejected] }, shape: [values.count, 2])
+        let numbers = values.flatMap { [$0.chosen, $0.rejected] }
+        let tensor = Tensor(numbers, shape: [values.count, 2])
+        let metadata = ["format": "pt", hashName: hash(numbers)]
         // Under another name first: a reader never meets half a file.
         let staging = folder.appending(path: ".tmp-\(file.lastPathComponent)-\(getpid())")
-        guard (try? SafetensorsWriter.write([.init(tensorName, tensor)], to: staging)) != nil,
+        guard (try? SafetensorsWriter.write([.init(tensorName, tensor)], to: staging, metadata: metadata)) != nil,
             rename(staging.path, file.path) == 0
         else {
             try? FileManager.default.removeItem(at: staging)

@@ -32,7 +32,9 @@ struct RowReader<Trained: Method>: Sendable {
         let data = recipe.data
         sources = try data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
         decoders = try zip(data.train, sources).map {
-            try RecordDecoder(source: $1, format: $0.format, columns: $0.columns.mappings)
+            try RecordDecoder(
+                source: recipe.corruption == .fail ? $1 : SoundRows(source: $1), format: $0.format,
+                columns: $0.columns.mappings)
         }
         decisions = decoders.map(\.decision.sentence)
         filters = try data.train.map { try $0.rowFilter }
@@ -74,10 +76,12 @@ struct RowReader<Trained: Method>: Sendable {
     /// - Parameters:
     ///   - heldOnly: gives only the rows that are held out.
     ///   - limit: the most rows to give.
+    /// - Returns: How many rows were damaged and passed over.
+    @discardableResult
     func forEachRow(
         heldOnly: Bool = false, limit: Int = .max,
         _ body: (PreparedRow<Trained.Encoded>, SampleAddress) throws -> Void
-    ) throws {
+    ) throws -> Int {
         let order = try Self.order(sources, recipe, shuffled: false, mix: .concat)
         let stream = try SampleStream(sources: sources, order: order, corruption: recipe.corruption) {
             try prepared($0, $1, $2) { !heldOnly || $0 }
@@ -88,6 +92,7 @@ struct RowReader<Trained: Method>: Sendable {
             count += 1
         }
         stream.cancel()
+        return stream.quarantinedRows
     }
 
     /// The rows to train on in the run's order, from a place on.
@@ -164,9 +169,14 @@ extension Recipe {
         case .fail: .fail
         case .quarantine:
             .quarantine(
-                log: outputFolder.absolute + "/quarantine.jsonl", maxBadFraction: data.maxBad ?? 0.001)
+                log: quarantineLog.path, maxBadFraction: data.maxBad ?? 0.001)
         }
     }
+}
+
+extension Recipe {
+    /// Where damaged rows are listed.
+    var quarantineLog: URL { outputFolder.url.appendingPathComponent("quarantine.jsonl") }
 }
 
 extension DataSettings {

@@ -55,7 +55,7 @@ struct TrainingData<Trained: Method>: Sendable {
     }
 
     private mutating func readAll(stop: StopSignal) throws {
-        try reader.forEachRow { row, address in
+        report.damaged = try reader.forEachRow { row, address in
             if stop.isRequested { throw CancellationError() }
             let examples = try reader.method.examples(row.encoded, &report)
             if row.isHeld {
@@ -70,7 +70,7 @@ struct TrainingData<Trained: Method>: Sendable {
     private static var rowsLookedAt: Int { 1000 }
 
     private mutating func look(stop: StopSignal) throws {
-        try reader.forEachRow(heldOnly: false, limit: Self.rowsLookedAt) { row, _ in
+        report.damaged = try reader.forEachRow(heldOnly: false, limit: Self.rowsLookedAt) { row, _ in
             if stop.isRequested { throw CancellationError() }
             if !row.isHeld { _ = try reader.method.examples(row.encoded, &report) }
         }

@@ -9,19 +9,24 @@ public struct HeldRows<Example: Sendable>: Sendable {
     private var starts: [[Int]]
     /// For each source the rows' own names, as far as rows have any.
     private var names: [[Int: String]]
+    /// For each source the rows that were added without examples.
+    private var bare: [Set<Int>]
     /// Rows that have examples.
     public private(set) var rowCount = 0
+    /// Rows that were added.
+    private(set) var addedCount = 0
 
     /// No rows of so many sources.
     public init(sources: Int) {
         starts = Array(repeating: [0], count: sources)
         names = Array(repeating: [:], count: sources)
+        bare = Array(repeating: [], count: sources)
     }
 
     /// Adds the next row of a source; rows in between that were not added have no examples.
     ///
     /// - Parameters:
-    ///   - examples: what the row gave; none leaves it out.
+    ///   - examples: what the row gave: none of a row that is left out, which keeps its place in the order.
     ///   - source: the number of the source; sources are added one after the other.
     ///   - ordinal: the row's number in the source.
     ///   - id: the row's own name.
@@ -32,17 +37,21 @@ public struct HeldRows<Example: Sendable>: Sendable {
         while starts[source].count <= ordinal { starts[source].append(examples.count) }
         examples += new
         starts[source].append(examples.count)
-        if !new.isEmpty {
+        addedCount += 1
+        if let id { names[source][ordinal] = id }
+        if new.isEmpty {
+            bare[source].insert(ordinal)
+        } else {
             rowCount += 1
-            if let id { names[source][ordinal] = id }
         }
     }
 
-    /// Where the examples of a row are; empty for a row that was left out.
-    func range(_ address: SampleAddress) -> Range<Int> {
+    /// Where the examples of a row are; `nil` for a row that was not added.
+    func range(_ address: SampleAddress) -> Range<Int>? {
         let starts = starts[address.source]
-        guard address.ordinal + 1 < starts.count else { return 0..<0 }
-        return starts[address.ordinal]..<starts[address.ordinal + 1]
+        guard address.ordinal + 1 < starts.count else { return nil }
+        let range = starts[address.ordinal]..<starts[address.ordinal + 1]
+        return range.isEmpty && !bare[address.source].contains(address.ordinal) ? nil : range
     }
 
     func name(_ address: SampleAddress) -> String? { names[address.source][address.ordinal] }
@@ -91,8 +100,9 @@ public struct HeldStream<Example: Sendable>: ExampleStream {
     public mutating func next() throws -> [Example]? {
         let rows = rows
         let step = try samples.next { address -> Prepared<Range<Int>> in
-            let range = rows.range(address)
-            return range.isEmpty ? .skip : .take(range, id: rows.name(address))
+            // A row without examples is a row of the stream all the same, as it is where rows are streamed.
+            guard let range = rows.range(address) else { return .skip }
+            return .take(range, id: rows.name(address))
         }
         guard case .sample(let sample) = step else { return nil }
         return Array(rows.examples[sample.element])
@@ -100,7 +110,7 @@ public struct HeldStream<Example: Sendable>: ExampleStream {
 
     public var position: JSON { samples.position.json }
 
-    public var passes: Double { Double(samples.position.consumed) / Double(max(1, rows.rowCount)) }
+    public var passes: Double { Double(samples.position.consumed) / Double(max(1, rows.addedCount)) }
 
     public mutating func seek(to position: JSON) throws {
         let position = try StreamPosition(json: position)
