@@ -96,6 +96,23 @@ private struct NumberStream: ExampleStream {
         #expect(throws: TrainingError.self) { try stream.next() }
     }
 
+    @Test func `a stream without end that gives no example ends in an error too`() {
+        struct Empty: ExampleStream {
+            var rows = 0
+            mutating func next() -> [Int]? {
+                rows += 1
+                return []
+            }
+            var position: JSON { .integer(rows) }
+            var passes: Double { Double(rows) / 10 }
+            mutating func seek(to position: JSON) {}
+        }
+        for window in [nil, 4] {
+            var stream = BatchStream(Empty(), plan: plan(2, window: window))
+            #expect(throws: TrainingError.self) { try stream.next() }
+        }
+    }
+
     @Test func `a position of other data is refused`() throws {
         var stream = BatchStream(NumberStream(rows: 9), plan: plan(2, window: 4))
         for place: JSON in [

@@ -145,7 +145,8 @@ struct RecipeRun<Trained: Method> {
             case .rows(let rows): .rows(rows)
             case .auto: .tokens(Self.automaticTokens(model.configuration))
             }
-        return BatchStream(try data.stream(acceptsDataChange: acceptsDataChange), plan: method.plan(recipe, limit: limit))
+        return BatchStream(
+            try data.stream(acceptsDataChange: acceptsDataChange, stop: stop), plan: method.plan(recipe, limit: limit))
     }
 
     /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.
@@ -226,7 +227,7 @@ struct RecipeRun<Trained: Method> {
             return nil
         }
         guard let checkpoint else { return nil }
-        let differences = checkpoint.differences(from: fingerprint.json).flatMap { difference in
+        let differences = checkpoint.differences(from: fingerprint.json).flatMap { difference -> [String] in
             // Hashes tell a reader nothing.
             let name = String(difference.prefix { $0 != ":" })
             if name == "data", acceptsDataChange { return [] }

@@ -127,17 +127,20 @@ final class StreamedRows<Trained: Method>: ExampleStream {
     private let reader: RowReader<Trained>
     private var rows: SampleStream<PreparedRow<Trained.Encoded>>
     private let acceptsDataChange: Bool
+    private let stop: StopSignal
     /// What was found since the start, to be said at the end.
     private(set) var report: DataReport
 
-    init(_ reader: RowReader<Trained>, report: DataReport, acceptsDataChange: Bool) throws {
+    init(_ reader: RowReader<Trained>, report: DataReport, acceptsDataChange: Bool, stop: StopSignal) throws {
         self.reader = reader
+        self.stop = stop
         self.acceptsDataChange = acceptsDataChange
         self.report = report.emptied
         rows = try reader.stream()
     }
 
     func next() throws -> [Trained.Example]? {
+        if stop.isRequested { throw CancellationError() }
         guard case .sample(let sample) = try rows.next() else { return nil }
         let before = report.overlong.count
         let examples = try reader.method.examples(sample.element.encoded, &report)

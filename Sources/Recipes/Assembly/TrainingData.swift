@@ -47,11 +47,11 @@ struct TrainingData<Trained: Method>: Sendable {
     /// The rows in the order of the run.
     ///
     /// - Parameter acceptsDataChange: whether a position of other data is gone on from all the same.
-    func stream(acceptsDataChange: Bool) throws -> TrainingRows<Trained> {
+    func stream(acceptsDataChange: Bool, stop: StopSignal) throws -> TrainingRows<Trained> {
         guard reader.recipe.data.streaming else {
             return .held(try HeldStream(rows, order: reader.order, acceptsDataChange: acceptsDataChange))
         }
-        return .streamed(try StreamedRows(reader, report: report, acceptsDataChange: acceptsDataChange))
+        return .streamed(try StreamedRows(reader, report: report, acceptsDataChange: acceptsDataChange, stop: stop))
     }
 
     private mutating func readAll(stop: StopSignal) throws {

@@ -72,6 +72,8 @@ public struct BatchStream<Source: ExampleStream, Batch> {
     /// Steps of this pass that are done.
     private var stepsOfPass = 0
     private var pass = 0
+    /// Passes over the data that were done when a row last gave an example.
+    private var passesAtLastExample = 0.0
     /// Whether the window in use is the last of its pass.
     private var passEnds = false
 
@@ -111,9 +113,7 @@ public struct BatchStream<Source: ExampleStream, Batch> {
             endPass()
             passesWithoutAny += 1
             if passesWithoutAny > 1 {
-                throw TrainingError(
-                    "a whole pass over the data gave no row to train on; look at data.filter, data.val_fraction and "
-                        + "sequence.on_overflow")
+                throw Self.nothingToTrainOn
             }
         }
         return step
@@ -134,12 +134,31 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         pass += 1
     }
 
+    /// The examples of the next row; `nil` at the end of a pass.
+    ///
+    /// - Throws: `TrainingError` when two whole passes gave none: a mixture whose sources repeat has no end to stop at.
+    private mutating func nextRow() throws -> [Source.Example]? {
+        let row = try source.next()
+        if let row, !row.isEmpty {
+            passesAtLastExample = source.passes
+        } else if source.passes > passesAtLastExample + 2 {
+            throw Self.nothingToTrainOn
+        }
+        return row
+    }
+
+    private static var nothingToTrainOn: TrainingError {
+        TrainingError(
+            "a whole pass over the data gave no row to train on; look at data.filter, data.val_fraction and "
+                + "sequence.on_overflow")
+    }
+
     private mutating func readWindow() throws {
         windowStart = source.position
         taken = 0
         guard let packing = plan.packing else {
             // A row is a window of its own, so that nothing is read that is not taken.
-            guard let row = try source.next() else {
+            guard let row = try nextRow() else {
                 (groups, passEnds) = ([], true)
                 return
             }
@@ -148,7 +167,7 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         }
         var examples: [Source.Example] = []
         while examples.count < packing.window {
-            guard let row = try source.next() else {
+            guard let row = try nextRow() else {
                 passEnds = true
                 break
             }
@@ -189,6 +208,7 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         (windows, pass, stepsOfPass) = (try integer("windows"), try integer("pass"), try integer("steps"))
         let wanted = try integer("taken")
         windowStart = source.position
+        passesAtLastExample = source.passes
         taken = 0
         guard wanted > 0 else { return }
         try readWindow()
