@@ -25,15 +25,19 @@ struct RowReader<Trained: Method>: Sendable {
     let decisions: [String]
     private let decoders: [RecordDecoder]
     private let filters: [RowFilter?]
+    /// What happens at damaged rows.
+    private let corruption: CorruptionPolicy
 
-    init(_ recipe: Recipe, method: Trained) throws {
+    init(_ recipe: Recipe, method: Trained, quarantineLog: URL) throws {
         self.recipe = recipe
+        let corruption = recipe.corruption(log: quarantineLog)
+        self.corruption = corruption
         self.method = method
         let data = recipe.data
         sources = try data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
         decoders = try zip(data.train, sources).map {
             try RecordDecoder(
-                source: recipe.corruption == .fail ? $1 : SoundRows(source: $1), format: $0.format,
+                source: corruption == .fail ? $1 : SoundRows(source: $1), format: $0.format,
                 columns: $0.columns.mappings)
         }
         decisions = decoders.map(\.decision.sentence)
@@ -53,6 +57,12 @@ struct RowReader<Trained: Method>: Sendable {
             sources: zip(sources, recipe.data.train).map {
                 SampleOrder.Source($0, weight: $1.weight ?? 1, maxSamples: $1.maxSamples)
             }, settings: .init(shuffleSeed: shuffled ? UInt64(recipe.seed) : nil, mix: mix))
+    }
+
+    /// After so many rows of a mixture every row of every source has come.
+    var rowsThatShowAll: Double {
+        let total = order.sources.reduce(0) { $0 + $1.weight }
+        return order.sources.map { (Double($0.frames.rowCount) + 1) * total / $0.weight }.max() ?? 0
     }
 
     /// What a row becomes; `nil` for one that is filtered out.
@@ -83,7 +93,7 @@ struct RowReader<Trained: Method>: Sendable {
         _ body: (PreparedRow<Trained.Encoded>, SampleAddress) throws -> Void
     ) throws -> Int {
         let order = try Self.order(sources, recipe, shuffled: false, mix: .concat)
-        let stream = try SampleStream(sources: sources, order: order, corruption: recipe.corruption) {
+        let stream = try SampleStream(sources: sources, order: order, corruption: corruption) {
             try prepared($0, $1, $2) { !heldOnly || $0 }
         }
         var count = 0
@@ -98,7 +108,7 @@ struct RowReader<Trained: Method>: Sendable {
     /// The rows to train on in the run's order, from a place on.
     func stream(from position: StreamPosition? = nil) throws -> SampleStream<PreparedRow<Trained.Encoded>> {
         try SampleStream(
-            sources: sources, order: order, from: position, threads: 1, corruption: recipe.corruption
+            sources: sources, order: order, from: position, threads: 1, corruption: corruption
         ) {
             try prepared($0, $1, $2) { !$0 }
         }
@@ -125,6 +135,8 @@ final class StreamedRows<Trained: Method>: ExampleStream {
     private var rows: SampleStream<PreparedRow<Trained.Encoded>>
     /// What was found since the start, to be said at the end.
     private(set) var report: DataReport
+    /// Rows since the last that had examples.
+    private var bareRows = 0
 
     init(_ reader: RowReader<Trained>, report: DataReport) throws {
         self.reader = reader
@@ -144,6 +156,12 @@ final class StreamedRows<Trained: Method>: ExampleStream {
                     + "error. Rows are streamed, so it was not seen before; choose sequence.on_overflow, or a larger "
                     + "max_length.")
         }
+        bareRows = examples.isEmpty ? bareRows + 1 : 0
+        if Double(bareRows) > reader.rowsThatShowAll {
+            throw TrainingError(
+                "none of \(grouped(reader.order.rowCount)) rows gives anything to train on; look at data.filter, "
+                    + "data.val_fraction and sequence.on_overflow")
+        }
         return examples
     }
 
@@ -154,17 +172,18 @@ final class StreamedRows<Trained: Method>: ExampleStream {
     func seek(to position: JSON) throws {
         rows.cancel()
         rows = try reader.stream(from: StreamPosition(json: position))
+        bareRows = 0
     }
 }
 
 extension Recipe {
     /// What happens at damaged rows.
-    fileprivate var corruption: CorruptionPolicy {
+    fileprivate func corruption(log: URL) -> CorruptionPolicy {
         switch data.onCorrupt {
         case .fail: .fail
         case .quarantine:
             .quarantine(
-                log: quarantineLog.path, maxBadFraction: data.maxBad ?? 0.001)
+                log: log.path, maxBadFraction: data.maxBad ?? 0.001)
         }
     }
 }
