@@ -158,6 +158,16 @@ import TextCore
         #expect(try workspace.digests("3-1")[5] != workspace.digests("1-3")[5])
     }
 
+    @Test func `sources of which no row is left are noticed, although they would repeat for ever`() throws {
+        guard let workspace = try Workspace() else { return }
+        try workspace.writeRecipe([
+            "data.streaming": true, "data.mix": "weighted", "data.train": [["path": "rows.jsonl", "weight": 1]],
+            "sequence": ["max_length": 4, "on_overflow": "drop"],
+        ])
+        let result = try workspace.hone("train", "recipe.yaml", environment: workspace.contained, timeLimit: 20)
+        #expect(result.status == 65 && result.errors.contains("gave no row to train on"), "\(result)")
+    }
+
     // MARK: Damage
 
     @Test(arguments: [false, true])
@@ -180,6 +190,13 @@ import TextCore
         let failed = try workspace.hone("train", "recipe.yaml", environment: workspace.contained)
         #expect(failed.status == 65, "\(failed)")
         #expect(failed.errors.contains("data-00000.jsonl.zst") && failed.errors.contains("frame"), "\(failed)")
+
+        let checked = try workspace.hone("check", "recipe.yaml", "--set", "data.on_corrupt=quarantine")
+        #expect(checked.status == 65 && checked.errors.contains("of 48 rows are damaged"), "\(checked)")
+        let allowed = ["data.on_corrupt=quarantine", "data.max_bad=0.9"].flatMap { ["--set", $0] }
+        let fine = try HoneProcess(["check", "recipe.yaml"] + allowed, in: workspace.folder).result()
+        #expect(fine.status == 0, "\(fine)")
+        #expect(!FileManager.default.fileExists(atPath: workspace.url("runs/run").path))
 
         let limited = ["data.on_corrupt=quarantine", "data.max_bad=0.01"].flatMap { ["--set", $0] }
         let refused = try HoneProcess(

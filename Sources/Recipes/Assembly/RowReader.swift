@@ -25,15 +25,19 @@ struct RowReader<Trained: Method>: Sendable {
     let decisions: [String]
     private let decoders: [RecordDecoder]
     private let filters: [RowFilter?]
+    /// What happens at damaged rows.
+    private let corruption: CorruptionPolicy
 
-    init(_ recipe: Recipe, method: Trained) throws {
+    init(_ recipe: Recipe, method: Trained, quarantineLog: URL) throws {
         self.recipe = recipe
+        let corruption = recipe.corruption(log: quarantineLog)
+        self.corruption = corruption
         self.method = method
         let data = recipe.data
         sources = try data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
         decoders = try zip(data.train, sources).map {
             try RecordDecoder(
-                source: recipe.corruption == .fail ? $1 : SoundRows(source: $1), format: $0.format,
+                source: corruption == .fail ? $1 : SoundRows(source: $1), format: $0.format,
                 columns: $0.columns.mappings)
         }
         decisions = decoders.map(\.decision.sentence)
@@ -83,7 +87,7 @@ struct RowReader<Trained: Method>: Sendable {
         _ body: (PreparedRow<Trained.Encoded>, SampleAddress) throws -> Void
     ) throws -> Int {
         let order = try Self.order(sources, recipe, shuffled: false, mix: .concat)
-        let stream = try SampleStream(sources: sources, order: order, corruption: recipe.corruption) {
+        let stream = try SampleStream(sources: sources, order: order, corruption: corruption) {
             try prepared($0, $1, $2) { !heldOnly || $0 }
         }
         var count = 0
@@ -101,7 +105,7 @@ struct RowReader<Trained: Method>: Sendable {
     ) throws -> SampleStream<PreparedRow<Trained.Encoded>> {
         try SampleStream(
             sources: sources, order: order, from: position, acceptDataChange: acceptsDataChange, threads: 1,
-            corruption: recipe.corruption
+            corruption: corruption
         ) {
             try prepared($0, $1, $2) { !$0 }
         }
@@ -167,12 +171,12 @@ final class StreamedRows<Trained: Method>: ExampleStream {
 
 extension Recipe {
     /// What happens at damaged rows.
-    fileprivate var corruption: CorruptionPolicy {
+    fileprivate func corruption(log: URL) -> CorruptionPolicy {
         switch data.onCorrupt {
         case .fail: .fail
         case .quarantine:
             .quarantine(
-                log: quarantineLog.path, maxBadFraction: data.maxBad ?? 0.001)
+                log: log.path, maxBadFraction: data.maxBad ?? 0.001)
         }
     }
 }

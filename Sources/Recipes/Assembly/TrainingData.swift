@@ -17,10 +17,14 @@ struct TrainingData<Trained: Method>: Sendable {
     /// Reads and tokenizes what `recipe` names: every row, or where rows are streamed those that are held out and the
     /// first of the others, to see what they are like.
     ///
+    /// - Parameter quarantineLog: where damaged rows are listed; in the run folder by default.
     /// - Throws: `DataError`, `EncodingError` for a row that cannot be read or tokenized.
-    init(_ loaded: LoadedRecipe, method: Trained, text: ModelText, stop: StopSignal = StopSignal()) throws {
+    init(
+        _ loaded: LoadedRecipe, method: Trained, text: ModelText, quarantineLog: URL? = nil,
+        stop: StopSignal = StopSignal()
+    ) throws {
         let recipe = loaded.recipe
-        reader = try RowReader(recipe, method: method)
+        reader = try RowReader(recipe, method: method, quarantineLog: quarantineLog ?? recipe.quarantineLog)
         report = DataReport(text: text)
         report.formats = reader.decisions
         report.integrity = reader.integrity

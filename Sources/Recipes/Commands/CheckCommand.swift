@@ -26,7 +26,10 @@ struct CheckCommand: ReportingCommand {
             return terminal.print("\(options.recipe): no problem found in the recipe")
         }
         func reading(_ method: some Method) throws -> DataReport {
-            let data = try TrainingData(loaded, method: method, text: text)
+            // Nothing is written where the run will be.
+            let log = FileManager.default.temporaryDirectory.appendingPathComponent("quarantine-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: log) }
+            let data = try TrainingData(loaded, method: method, text: text, quarantineLog: log)
             let problems = data.problems(loaded, context: text.contextLength)
             if !problems.isEmpty { throw RecipeError(problems) }
             return data.report
