@@ -6,6 +6,8 @@ import TextCore
 ///
 /// Every figure is in user time of the processor, on all threads together, so that what else the machine does hardly
 /// moves it; the decoder and what is measured against it take turns.
+///
+/// This is `bench.decode_ratio`: a benchmark and no test, as figures depend on what else the machine does.
 struct ShardBenchmark {
     /// Text of the rows.
     let megabytes: Int
