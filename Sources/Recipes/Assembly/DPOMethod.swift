@@ -6,18 +6,14 @@ import TensorCore
 import TextCore
 import Training
 
-/// Preference optimisation on pairs.
-struct DPOMethod: Method {
-    private let recipe: Recipe
-    private let settings: DPOSettings
-    private let rows: PreferenceRows
+/// A method that trains on pairs of answers: it says what is minimised, and the rest is the same for all.
+protocol PairMethod: Method
+where Example == PreferenceExample, Encoded == EncodedPair, Goal.Batch == PreferenceBatch {
+    /// From records to tokens.
+    var rows: PreferenceRows { get }
+}
 
-    init(_ recipe: Recipe, _ settings: DPOSettings, text: ModelText) {
-        self.recipe = recipe
-        self.settings = settings
-        rows = PreferenceRows(recipe, text: text)
-    }
-
+extension PairMethod {
     func encode(_ record: TrainingRecord) throws -> EncodedPair { try rows.pair(record) }
 
     func examples(_ pair: EncodedPair, _ report: inout DataReport) -> [PreferenceExample] {
@@ -31,6 +27,28 @@ struct DPOMethod: Method {
 
     func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<PreferenceExample, PreferenceBatch> {
         .pairs(globalBatchSize: recipe.train.globalBatchSize, limit: limit)
+    }
+
+    func measure(
+        _ held: [PreferenceExample], model: LanguageModel, objective: Goal, stop: StopSignal
+    ) throws -> [(name: String, value: Double)] {
+        let batches = PreferenceBatch.microBatches(held, limit: .tokens(4096)).lazy.prefix { _ in !stop.isRequested }
+        let metrics = try objective.measure(batches, model: model)
+        if stop.isRequested { throw CancellationError() }
+        return metrics
+    }
+}
+
+/// Preference optimisation on pairs.
+struct DPOMethod: PairMethod {
+    let rows: PreferenceRows
+    private let recipe: Recipe
+    private let settings: DPOSettings
+
+    init(_ recipe: Recipe, _ settings: DPOSettings, text: ModelText) {
+        self.recipe = recipe
+        self.settings = settings
+        rows = PreferenceRows(recipe, text: text)
     }
 
     func objective(
@@ -62,26 +80,6 @@ struct DPOMethod: Method {
         return try PreferenceObjective(
             settings: settings.lossSettings, reference: .cached,
             tokenMean: settings.sftMean == .step ? .step : .microBatch)
-    }
-
-    func measure(
-        _ held: [PreferenceExample], model: LanguageModel, objective: PreferenceObjective, stop: StopSignal
-    ) throws -> [(name: String, value: Double)] {
-        try objective.measure(pairs: held, model: model, stop: stop)
-    }
-}
-
-extension Objective where Batch == PreferenceBatch {
-    /// The loss and the metrics over held-out pairs.
-    ///
-    /// - Throws: `CancellationError` when a stop is requested before it is done.
-    func measure(
-        pairs: [PreferenceExample], model: LanguageModel, stop: StopSignal
-    ) throws -> [(name: String, value: Double)] {
-        let batches = PreferenceBatch.microBatches(pairs, limit: .tokens(4096)).lazy.prefix { _ in !stop.isRequested }
-        let metrics = try measure(batches, model: model)
-        if stop.isRequested { throw CancellationError() }
-        return metrics
     }
 }
 
