@@ -88,7 +88,8 @@ struct RecipeRun<Trained: Method> {
             preparation: Preparation(
                 loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
                 isStreaming: recipe.data.streaming))
-        var batches = try makeBatches(model)
+        let rows = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)
+        var batches = makeBatches(model, rows)
         let configuration = try configuration(batches)
         batches.stepsPerPass = configuration.stepsPerEpoch
         let trainer = Trainer(
@@ -122,6 +123,8 @@ struct RecipeRun<Trained: Method> {
         let samplesEvery = recipe.logging.samplesEvery
         var services = RunServices(
             emit: { event in
+                // Rows that were left out while training are told of before the run ends.
+                if event.kind == .end { for line in rows.remarks { try emit(.warning(line)) } }
                 try emit(event)
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
@@ -138,15 +141,14 @@ struct RecipeRun<Trained: Method> {
     // MARK: Parts
 
     private func makeBatches(
-        _ model: LanguageModel
-    ) throws -> BatchStream<TrainingRows<Trained>, Trained.Goal.Batch> {
+        _ model: LanguageModel, _ rows: TrainingRows<Trained>
+    ) -> BatchStream<TrainingRows<Trained>, Trained.Goal.Batch> {
         let limit: Packing.MicroBatchLimit =
             switch recipe.train.microBatchSize {
             case .rows(let rows): .rows(rows)
             case .auto: .tokens(Self.automaticTokens(model.configuration))
             }
-        return BatchStream(
-            try data.stream(acceptsDataChange: acceptsDataChange, stop: stop), plan: method.plan(recipe, limit: limit))
+        return BatchStream(rows, plan: method.plan(recipe, limit: limit))
     }
 
     /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.

@@ -133,7 +133,7 @@ final class StreamedRows<Trained: Method>: ExampleStream {
     private let acceptsDataChange: Bool
     private let stop: StopSignal
     /// What was found since the start, to be said at the end.
-    private(set) var report: DataReport
+    private var report: DataReport
 
     init(_ reader: RowReader<Trained>, report: DataReport, acceptsDataChange: Bool, stop: StopSignal) throws {
         self.reader = reader
@@ -157,6 +157,13 @@ final class StreamedRows<Trained: Method>: ExampleStream {
                     + "max_length.")
         }
         return examples
+    }
+
+    /// What was found in the rows that were read while training.
+    var remarks: [String] {
+        var all = report
+        all.damaged = rows.quarantinedRows
+        return all.remarks(reader.recipe.sequence)
     }
 
     var position: JSON { rows.position.json }

@@ -135,6 +135,14 @@ enum TrainingRows<Trained: Method>: ExampleStream {
         }
     }
 
+    /// What was found in rows that are read while training; nothing of rows that were looked at before.
+    var remarks: [String] {
+        switch self {
+        case .held: []
+        case .streamed(let stream): stream.remarks
+        }
+    }
+
     var passes: Double {
         switch self {
         case .held(let stream): stream.passes
