@@ -45,6 +45,46 @@ struct JudgedGroup {
     /// Tokens that were read and written, the prompt once for each answer, as TRL counts them.
     var tokensRead: Int { answers.reduce(0) { $0 + prompt.ids.count + $1.ids.count } }
 
+    /// The rollouts as verifiers see them.
+    func rewardGroup(version: Int) -> RewardGroup { Self.rewardGroup(prompt, answers, version: version) }
+
+    static func rewardGroup(_ prompt: RolloutPrompt, _ answers: [EngineAnswer], version: Int) -> RewardGroup {
+        RewardGroup(
+            answers.enumerated().map { sample, answer in
+                var row = prompt.row
+                if let recorded = answer.recorded, case .object(var members) = row {
+                    members["recorded"] = recorded
+                    row = .object(members)
+                }
+                return Rollout(
+                    answer.text, item: prompt.item, sample: sample, messages: prompt.messages, prompt: prompt.text,
+                    row: row, tokens: answer.ids, stopReason: answer.stopReason,
+                    tokenCount: answer.isSampled.count { $0 }, reasoningIsOpen: prompt.reasoningIsOpen,
+                    toolCalls: answer.toolCalls, policyVersion: version)
+            }, rewards: prompt.rewards)
+    }
+
+    /// A line for each answer, as they are logged.
+    ///
+    /// - Parameters:
+    ///   - step: that they were written for, from 1.
+    ///   - replaces: whether groups whose answers are all worth the same are left out.
+    func lines(step: Int, replaces: Bool) -> [RolloutLine] {
+        let reason: String? =
+            !isViable
+            ? "too few answers of its group have a reward"
+            : isTrained(replacing: replaces) ? nil : "all answers of its group are worth the same"
+        let rollouts = rewardGroup(version: step - 1).rollouts
+        return rollouts.indices.map { index in
+            let place = valid.firstIndex(of: index)
+            let why = place == nil ? scores[index].note ?? scores[index].status.rawValue : reason
+            return RolloutLine(
+                rollouts[index], score: scores[index], step: step, logProbabilities: answers[index].logProbabilities,
+                advantage: place.flatMap { advantages.indices.contains($0) ? advantages[$0] : nil },
+                isKept: why == nil, reason: why)
+        }
+    }
+
     /// What is trained on.
     func policyGroup(version: Int) -> PolicyGroup {
         PolicyGroup(

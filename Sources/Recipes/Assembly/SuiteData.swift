@@ -122,7 +122,8 @@ extension SuiteSettings {
 
     /// The label in a right answer: the field of its JSON, or the whole.
     func label(in expected: String) -> String {
-        guard let field = options.members["field"]?.string, let json = try? JSON(parsing: expected), json.object != nil else { return expected }
+        guard let field = options.members["field"]?.string, let json = try? JSON(parsing: expected), json.object != nil
+        else { return expected }
         return field.split(separator: ".").reduce(Optional(json)) { $0?[String($1)] }?.string ?? expected
     }
 }

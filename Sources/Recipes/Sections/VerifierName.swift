@@ -40,7 +40,8 @@ extension VerifierName: RecipeValue {
     private static let spellings = [
         "exact_match": "exact", "equals": "exact", "number": "numeric", "multiple_choice": "choice",
         "format": "format_tags", "llm_judge": "judge_score", "score_model": "judge_score", "label_model": "judge_label",
-        "text_similarity": "fuzzy", "accuracy_reward": "math", "think_format_reward": "format_tags", "http_grader": "http",
+        "text_similarity": "fuzzy", "accuracy_reward": "math", "think_format_reward": "format_tags",
+        "http_grader": "http",
         "endpoint": "http", "reward": "reward_model", "jsonschema": "json_schema", "xml": "format_tags",
     ]
 
@@ -74,8 +75,9 @@ extension RecipeDecoder {
     ///   - options: the keys that are none of the section's own.
     ///   - section: whose own keys a misspelt one may have meant.
     ///   - isComplete: whether nothing is added to the options later, so that they can be tried.
-    func checkOptions(of verifier: VerifierName?, _ options: inout OpenKeys, in section: SectionSchema, isComplete: Bool)
-    {
+    func checkOptions(
+        of verifier: VerifierName?, _ options: inout OpenKeys, in section: SectionSchema, isComplete: Bool
+    ) {
         // Of a file's verifier the options are known once it is built; of none that is known nothing can be said.
         guard let verifier, verifier.file == nil else { return }
         let registry = Registry.current.verifiers
