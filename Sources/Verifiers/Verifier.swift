@@ -16,9 +16,16 @@ public protocol Verifier: Sendable {
     static var summary: String { get }
     /// The values that a score may have.
     static var range: ClosedRange<Double> { get }
+    /// What it is like to run.
+    static var traits: VerifierTraits { get }
 
     /// - Throws: `VerifierFailure` of kind `configuration` when the options do not go together.
     init(_ configuration: Configuration) throws(VerifierFailure)
+
+    /// The initialiser that is called; one that needs no environment leaves it out.
+    ///
+    /// - Throws: `VerifierFailure` of kind `configuration` when the options do not go together.
+    init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure)
 
     /// Refuses a reference that no answer could meet, or that every answer would meet.
     ///
@@ -34,12 +41,17 @@ public protocol Verifier: Sendable {
 
 extension Verifier {
     public static var range: ClosedRange<Double> { 0...1 }
+    public static var traits: VerifierTraits { VerifierTraits() }
+    public init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure) {
+        try self.init(configuration)
+    }
     public func check(_ reference: Reference) throws(VerifierFailure) {}
 }
 
 /// A verifier that only computes: no waiting, no files, no network.
 public protocol ImmediateVerifier: Verifier {
-    // Said again so that the type is inferred from the method below.
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
     associatedtype Reference
 
     /// Judges one rollout; the same arguments give the same verdict.
@@ -56,26 +68,126 @@ extension ImmediateVerifier {
     }
 }
 
-/// What surrounds a verifier's call.
-public struct VerificationContext: Sendable {
-    /// What the score is for.
-    public enum Purpose: String, Sendable, Hashable {
-        case training
-        case evaluation
-        case preflight
+/// A verifier that looks at all rollouts of a row together: which is the shortest right one, which of two is better.
+public protocol GroupVerifier: Verifier {
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
+    associatedtype Reference
+
+    /// Judges the rollouts of one row.
+    ///
+    /// - Returns: one for each member, in order.
+    /// - Throws: `VerifierFailure` when no member can be judged.
+    func verify(_ group: [GroupMember], against reference: Reference, in context: VerificationContext)
+        async throws(VerifierFailure) -> [Result<Verdict, VerifierFailure>]
+}
+
+extension GroupVerifier {
+    /// Judges a group of one.
+    public func verify(_ rollout: Rollout, against reference: Reference, in context: VerificationContext)
+        async throws(VerifierFailure) -> Verdict
+    {
+        let member = GroupMember(rollout: rollout, earlier: context.earlier)
+        let verdicts = try await verify([member], against: reference, in: context)
+        guard let verdict = verdicts.first, verdicts.count == 1 else {
+            throw VerifierFailure(.invalidValue, "\(verdicts.count) verdicts on a group of 1")
+        }
+        return try verdict.get()
     }
+}
 
-    /// What the score is for.
-    public var purpose: Purpose
-    /// When the call must have ended; `nil` for no limit.
-    public var deadline: ContinuousClock.Instant?
-    /// How often this rollout was judged before.
-    public var attempt: Int
+/// A rollout among those of its row.
+public struct GroupMember: Sendable, Hashable {
+    public var rollout: Rollout
+    /// What the verifiers listed before say of it together; `nil` for the first.
+    public var earlier: Score?
 
-    public init(purpose: Purpose = .evaluation, deadline: ContinuousClock.Instant? = nil, attempt: Int = 0) {
-        self.purpose = purpose
-        self.deadline = deadline
-        self.attempt = attempt
+    public init(rollout: Rollout, earlier: Score? = nil) {
+        self.rollout = rollout
+        self.earlier = earlier
+    }
+}
+
+/// A verifier that judges many rollouts in one go: a reward model, an endpoint that takes a list.
+public protocol BatchVerifier: Verifier {
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
+    associatedtype Reference
+
+    /// Rollouts that are best judged together.
+    var preferredBatchSize: Int { get }
+
+    /// Judges rollouts of any rows.
+    ///
+    /// - Returns: one for each, in order.
+    func verify(_ batch: [(rollout: Rollout, reference: Reference)], in context: VerificationContext)
+        async -> [Result<Verdict, VerifierFailure>]
+}
+
+extension BatchVerifier {
+    /// Judges a batch of one.
+    public func verify(_ rollout: Rollout, against reference: Reference, in context: VerificationContext)
+        async throws(VerifierFailure) -> Verdict
+    {
+        let verdicts = await verify([(rollout, reference)], in: context)
+        guard let verdict = verdicts.first, verdicts.count == 1 else {
+            throw VerifierFailure(.invalidValue, "\(verdicts.count) verdicts on a batch of 1")
+        }
+        return try verdict.get()
+    }
+}
+
+/// A verifier that also judges each turn of a conversation with tools, as soon as it is over.
+public protocol TurnVerifier: Verifier {
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
+    associatedtype Reference
+
+    /// Judges one turn of the model.
+    ///
+    /// - Throws: `VerifierFailure` when no verdict can be given.
+    func verify(turn: Turn, against reference: Reference, in context: VerificationContext)
+        async throws(VerifierFailure) -> Verdict
+}
+
+/// One turn of a model in a conversation with tools.
+public struct Turn: Sendable, Hashable {
+    /// Which turn it is, from 0.
+    public var index: Int
+    /// The conversation before it.
+    public var messages: [JSON]
+    /// What the model wrote.
+    public var text: String
+    /// The calls of tools in it.
+    public var toolCalls: [ToolCall]
+
+    public init(index: Int, messages: [JSON], text: String, toolCalls: [ToolCall]) {
+        self.index = index
+        self.messages = messages
+        self.text = text
+        self.toolCalls = toolCalls
+    }
+}
+
+/// A verifier that brings answers whose verdict is known, to be tried before a run.
+public protocol SelfTesting: Verifier {
+    /// Right answers, which must pass, and ways to cheat, which must not.
+    func probes(for reference: Reference) -> [VerifierProbe]
+}
+
+/// An answer whose verdict is known.
+public struct VerifierProbe: Sendable, Hashable {
+    /// What it is called in a report: `gold`, `all labels`.
+    public var name: String
+    /// What the model would have written.
+    public var answer: String
+    /// Whether it must pass; a score passes when it says so, or else when it is the highest of its range.
+    public var passes: Bool
+
+    public init(_ name: String, answer: String, passes: Bool) {
+        self.name = name
+        self.answer = answer
+        self.passes = passes
     }
 }
 

@@ -1,0 +1,57 @@
+public import Foundation
+
+/// What a verifier may use when it is made.
+public struct VerifierEnvironment: Sendable {
+    /// What relative paths of options start from: the recipe's folder.
+    public var folder: URL
+    /// Where answers of judges and built workers are kept; `nil` keeps none.
+    public var cache: URL?
+    /// Variables of the process, such as keys of endpoints.
+    public var variables: [String: String]
+    /// The verifiers that may be named, for those that are made of others.
+    public var verifiers: VerifierRegistry
+    /// The run's.
+    public var seed: UInt64
+
+    /// The process's own variables and folder, the built-in verifiers and no cache.
+    public init(
+        folder: URL = URL(filePath: FileManager.default.currentDirectoryPath), cache: URL? = nil,
+        variables: [String: String] = ProcessInfo.processInfo.environment,
+        verifiers: VerifierRegistry = .builtin, seed: UInt64 = 0
+    ) {
+        self.folder = folder
+        self.cache = cache
+        self.variables = variables
+        self.verifiers = verifiers
+        self.seed = seed
+    }
+
+    /// The file that an option names.
+    public func url(_ path: String) -> URL { URL(filePath: path, relativeTo: folder).absoluteURL.standardizedFileURL }
+}
+
+/// What a verifier is like, so that nobody has to guess how to run it.
+public struct VerifierTraits: Sendable, Hashable {
+    /// The same rollout gets the same verdict, so verdicts may be remembered.
+    public var isDeterministic = true
+    /// It waits for the network: many calls may wait at once, and a failure may pass.
+    public var usesNetwork = false
+    /// It holds its thread for long.
+    public var isBlocking = false
+    /// It runs what a model wrote.
+    public var runsUntrustedCode = false
+    /// How long a call may take where a recipe does not say.
+    public var timeout: Duration = .seconds(10)
+
+    /// Computes quickly and always the same.
+    public init() {}
+
+    /// Waits for an endpoint.
+    public static var network: VerifierTraits {
+        var traits = VerifierTraits()
+        traits.isDeterministic = false
+        traits.usesNetwork = true
+        traits.timeout = .seconds(60)
+        return traits
+    }
+}
