@@ -47,6 +47,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
         registry.register(Recorded.self)
+        registry.registerCommand()
         return registry
     }
 
