@@ -9,11 +9,14 @@ public struct OptionDescription: Sendable, Hashable {
     public var summary: String
     /// What its value must be.
     public var expectation: String
+    /// Whether a text is the path of a file, from the recipe's folder.
+    public var isPath: Bool
 
-    public init(name: String, summary: String, expectation: String) {
+    public init(name: String, summary: String, expectation: String, isPath: Bool = false) {
         self.name = name
         self.summary = summary
         self.expectation = expectation
+        self.isPath = isPath
     }
 }
 
@@ -51,7 +54,8 @@ public struct VerifierRegistry: Sendable {
     /// - Precondition: the name is free.
     public mutating func register<V: Verifier>(_ type: V.Type) {
         let options = V.Configuration.options.map {
-            OptionDescription(name: $0.name, summary: $0.summary, expectation: $0.expectation)
+            OptionDescription(
+                name: $0.name, summary: $0.summary, expectation: $0.expectation, isPath: $0.isPath)
         }
         register(V.name, summary: V.summary, options: options) {
             (json: JSON, environment: VerifierEnvironment) throws(VerifierFailure) -> AnyVerifier in
