@@ -1,7 +1,4 @@
-import Dispatch
-import Foundation
 import OrderedCollections
-import Synchronization
 import TextCore
 import Training
 import Verifiers
@@ -156,26 +153,5 @@ extension PolicySample {
             guard bits.count == ids.count else { return nil }
             self[keyPath: path] = bits.map { Float(bitPattern: $0) }
         }
-    }
-}
-
-/// A result that a task leaves for a thread.
-private final class TaskResult<Success: Sendable>: Sendable {
-    let value = Mutex<Success?>(nil)
-}
-
-extension Task where Failure == Never {
-    /// The result, for a thread that is no part of a task. Never to be called from one that is.
-    func waited() -> Success {
-        let result = TaskResult<Success>()
-        let done = DispatchSemaphore(value: 0)
-        Task<Void, Never>.detached {
-            let value = await self.value
-            result.value.withLock { $0 = value }
-            done.signal()
-        }
-        done.wait()
-        guard let value = result.value.withLock({ $0 }) else { preconditionFailure("a task without a result") }
-        return value
     }
 }

@@ -55,8 +55,9 @@ struct RecipeRun<Trained: Method> {
         data = try TrainingData(loaded, method: method, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
+        let rewards = RewardAssembly(loaded, registry: registry.verifiers)
         suites = try loaded.recipe.evaluation.suites.map {
-            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
+            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, rewards: rewards)
         }
         try checkWatchedMetric()
     }
