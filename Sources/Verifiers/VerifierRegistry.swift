@@ -46,6 +46,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(Numeric.self)
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
+        registry.register(JSONSchemaMatch.self)
         return registry
     }
 
