@@ -47,6 +47,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
         registry.register(JSONSchemaMatch.self)
+        registry.register(JSONF1.self)
         return registry
     }
 

@@ -182,6 +182,7 @@ struct Case: Sendable, CustomTestStringConvertible {
     private static let hostile: [String: (options: JSON, reference: JSON)] = [
         "numeric": ([:], 1), "regex": (["pattern": "(a*)*(1,|x)*$zz"], "zz"),
         "json_schema": (["schema": ["type": "object", "required": ["a"]]], .null),
+        "json_f1": (["list_mode": "assignment"], ["a": [1, 2, 3]]),
     ]
 
     @Test func hostileAnswersTakeLinearTime() throws {
