@@ -48,6 +48,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(JSONValid.self)
         registry.register(JSONSchemaMatch.self)
         registry.register(JSONF1.self)
+        registry.register(ToolCallMatch.self)
         return registry
     }
 

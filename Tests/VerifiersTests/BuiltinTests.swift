@@ -183,6 +183,7 @@ struct Case: Sendable, CustomTestStringConvertible {
         "numeric": ([:], 1), "regex": (["pattern": "(a*)*(1,|x)*$zz"], "zz"),
         "json_schema": (["schema": ["type": "object", "required": ["a"]]], .null),
         "json_f1": (["list_mode": "assignment"], ["a": [1, 2, 3]]),
+        "tool_call": ([:], ["name": "search", "arguments": ["query": "zz"]]),
     ]
 
     @Test func hostileAnswersTakeLinearTime() throws {
