@@ -49,6 +49,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(JSONSchemaMatch.self)
         registry.register(JSONF1.self)
         registry.register(ToolCallMatch.self)
+        registry.registerComposite()
         return registry
     }
 

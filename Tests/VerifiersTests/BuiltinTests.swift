@@ -184,6 +184,7 @@ struct Case: Sendable, CustomTestStringConvertible {
         "json_schema": (["schema": ["type": "object", "required": ["a"]]], .null),
         "json_f1": (["list_mode": "assignment"], ["a": [1, 2, 3]]),
         "tool_call": ([:], ["name": "search", "arguments": ["query": "zz"]]),
+        "composite": (["of": [["verifier": "json_valid"], ["verifier": "exact"]]], "zz"),
     ]
 
     @Test func hostileAnswersTakeLinearTime() throws {
