@@ -50,6 +50,8 @@ public struct VerifierRegistry: Sendable {
         registry.register(JSONF1.self)
         registry.register(ToolCallMatch.self)
         registry.registerComposite()
+        registry.register(Recorded.self)
+        registry.registerCommand()
         return registry
     }
 
@@ -89,7 +91,7 @@ public struct VerifierRegistry: Sendable {
     /// Makes a verifier from its name and its options.
     ///
     /// - Parameters:
-    ///   - name: a registered name.
+    ///   - name: a registered name, or a file with a verifier (`VerifierFile`).
     ///   - options: an object of the verifier's own options.
     ///   - environment: what the verifier may use.
     /// - Throws: `VerifierFailure` of kind `configuration` when the name or an option is unknown (with the nearest), or
@@ -98,6 +100,13 @@ public struct VerifierRegistry: Sendable {
         _ name: String, options: JSON = [:], in environment: VerifierEnvironment = VerifierEnvironment()
     ) throws(VerifierFailure) -> AnyVerifier {
         guard let entry = entries[name] else {
+            if VerifierFile.isNamed(by: name) {
+                do throws(VerifierFailure) {
+                    return try VerifierFile.make(name, options: options, in: environment)
+                } catch {
+                    throw error.named(name)
+                }
+            }
             let hint = nearestName(to: name, among: names).map { "Did you mean '\($0)'? " } ?? ""
             throw VerifierFailure(
                 .configuration, verifier: name,

@@ -191,7 +191,8 @@ struct Case: Sendable, CustomTestStringConvertible {
         let registry = VerifierRegistry.builtin
         for filler in ["1,", "\\boxed{", "<think>", "####", "1/", "[", "a ", "-", "\u{301}"] {
             let answer = Rollout(String(repeating: filler, count: 100_000 / filler.utf8.count))
-            for name in registry.names {
+            // Neither reads the answer itself: one asks a program, the other knows what was said before.
+            for name in registry.names where name != "command" && name != "recorded" {
                 let (options, reference) = Self.hostile[name] ?? ([:], "zz")
                 let verifier = try registry.make(name, options: options).bound(to: reference)
                 let started = ContinuousClock.now

@@ -43,7 +43,7 @@ enum SuiteData {
         let verifier: AnyVerifier
         do {
             verifier = try registry.make(
-                settings.verifier?.rawValue ?? "", options: settings.options(references: found.map(\.reference)))
+                settings.verifier?.name ?? "", options: settings.options(references: found.map(\.reference)))
         } catch {
             throw CommandFailure(message: "suite \(settings.name): \(error)", status: .configuration)
         }
@@ -53,7 +53,7 @@ enum SuiteData {
                 return SuiteItem(
                     source: item.source, prompt: item.prompt, verifier: try verifier.bound(to: item.reference),
                     expected: expected,
-                    label: settings.verifier == .label ? settings.label(in: expected) : nil)
+                    label: settings.verifier?.name == "label" ? settings.label(in: expected) : nil)
             } catch let failure as VerifierFailure {
                 throw CommandFailure(message: "\(item.source): \(failure)", status: .data)
             }
@@ -107,32 +107,23 @@ extension GenerateSettings {
 extension SuiteSettings {
     /// The verifier's options, as it reads them.
     func options(references: [JSON]) -> JSON {
-        switch verifier {
-        case .regex: ["pattern": .string(pattern ?? "")]
-        case .numeric: tolerance == 0 ? [:] : ["tolerance": .number(tolerance)]
-        case .exact, .contains: ["ignore_case": .bool(ignoreCase)]
-        case .label: labelOptions(references: references)
-        case nil: [:]
-        }
-    }
-
-    private func labelOptions(references: [JSON]) -> JSON {
+        guard verifier?.name == "label" else { return options.json }
+        var members = options.members
         // Without a list, the labels are those of the right answers, so that another word is no answer.
-        let all = labels.isEmpty ? Array(Set(references.compactMap { $0.string.map(label(in:)) })).sorted() : labels
-        // An answer that only mentions a label is no label.
-        var options: JSON = [
-            "labels": .array(all.map { .string($0) }), "match": "whole", "ignore_case": .bool(ignoreCase),
-        ]
-        if let field, case .object(var members) = options {
-            members["field"] = .string(field)
-            options = .object(members)
+        if members["labels"] == nil {
+            let all = Set(references.compactMap { $0.string.map(label(in:)) }).sorted()
+            members["labels"] = .array(all.map { .string($0) })
         }
-        return options
+        // An answer that only mentions a label is no label.
+        if members["match"] == nil { members["match"] = "whole" }
+        if members["ignore_case"] == nil { members["ignore_case"] = false }
+        return .object(members)
     }
 
     /// The label in a right answer: the field of its JSON, or the whole.
     func label(in expected: String) -> String {
-        guard let field, let json = try? JSON(parsing: expected), json.object != nil else { return expected }
+        guard let field = options.members["field"]?.string, let json = try? JSON(parsing: expected), json.object != nil
+        else { return expected }
         return field.split(separator: ".").reduce(Optional(json)) { $0?[String($1)] }?.string ?? expected
     }
 }

@@ -34,7 +34,7 @@ struct CheckCommand: ReportingCommand {
             if !problems.isEmpty { throw RecipeError(problems) }
             return data.report
         }
-        let rows = try reading(loaded.recipe.makeMethod(text))
+        let rows = try reading(loaded.makeMethod(text))
         let suites = try loaded.recipe.evaluation.suites.map {
             try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: Registry.current.verifiers)
         }

@@ -32,6 +32,6 @@ struct HoneCommand: AsyncParsableCommand {
         subcommands: [
             CheckCommand.self, InspectCommand.self, TrainCommand.self, EvalCommand.self, GenerateCommand.self,
             ExportCommand.self, TokenizeCommand.self, TokenizerCommand.self, ModelCommand.self, DataCommand.self,
-            SchemaCommand.self, DoctorCommand.self,
+            TaskCommand.self, SchemaCommand.self, DoctorCommand.self,
         ])
 }
