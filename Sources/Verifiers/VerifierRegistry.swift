@@ -46,6 +46,10 @@ public struct VerifierRegistry: Sendable {
         registry.register(Numeric.self)
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
+        registry.register(JSONSchemaMatch.self)
+        registry.register(JSONF1.self)
+        registry.register(ToolCallMatch.self)
+        registry.registerComposite()
         registry.register(Recorded.self)
         registry.registerCommand()
         return registry
