@@ -30,8 +30,9 @@ struct HoneCommand: AsyncParsableCommand {
             """,
         version: HoneVersion.current,
         subcommands: [
-            CheckCommand.self, InspectCommand.self, TrainCommand.self, EvalCommand.self, GenerateCommand.self,
-            ExportCommand.self, TokenizeCommand.self, TokenizerCommand.self, ModelCommand.self, DataCommand.self,
+            CheckCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self, EvalCommand.self,
+            ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
+            TokenizerCommand.self, ModelCommand.self, DataCommand.self,
             SchemaCommand.self, DoctorCommand.self,
         ])
 }
