@@ -33,8 +33,6 @@ struct HoneCommand: AsyncParsableCommand {
             """,
         version: HoneVersion.current,
         subcommands: [
-            CheckCommand.self, InspectCommand.self, TrainCommand.self, EvalCommand.self, GenerateCommand.self,
-            ExportCommand.self, TokenizeCommand.self, TokenizerCommand.self, ModelCommand.self, DataCommand.self,
-            TaskCommand.self, SchemaCommand.self, DoctorCommand.self,
+            TaskCommand.self, VerifyCommand.self, ReplayCommand.self, SchemaCommand.self, DoctorCommand.self,
         ])
 }
