@@ -21,9 +21,9 @@ public struct BinaryText: TaskState {
 public struct CountBits: ProceduralTask {
     public static let name = "count_bits"
     public static let summary = "say how many bits of a number are 1"
-    public static let chance = "about 25 %: half of the bits is the commonest answer"
+    public static let chance = "15 to 25 %: half of the bits is the commonest answer"
     public static let levels: [TaskLevel] = [
-        ["shortest": 4, "longest": 8], ["shortest": 8, "longest": 12], ["shortest": 12, "longest": 24],
+        ["shortest": 6, "longest": 10], ["shortest": 10, "longest": 14], ["shortest": 14, "longest": 24],
     ]
 
     public init() {}
@@ -41,9 +41,9 @@ public struct CountBits: ProceduralTask {
 public struct BinaryAlternation: ProceduralTask {
     public static let name = "binary_alternation"
     public static let summary = "say how many swaps of two bits make a text alternate, or -1 if none do"
-    public static let chance = "30 to 45 %: few answers are possible"
+    public static let chance = "about 30 %: few answers are possible"
     public static let levels: [TaskLevel] = [
-        ["shortest": 6, "longest": 8], ["shortest": 8, "longest": 12], ["shortest": 12, "longest": 20],
+        ["shortest": 9, "longest": 12], ["shortest": 12, "longest": 16], ["shortest": 16, "longest": 24],
     ]
 
     public init() {}

@@ -22,7 +22,7 @@ public struct ChainSum: ProceduralTask {
 
     public static let name = "chain_sum"
     public static let summary = "add and subtract whole numbers"
-    public static let chance = "5 to 10 % for the commonest sum of one digit, about 1 % of two digits, then 0"
+    public static let chance = "about 10 % for the commonest sum of one digit, about 1 % of two digits, then 0"
     public static let levels: [TaskLevel] = [
         ["terms": 2, "digits": 1, "subtraction": 0], ["terms": 2, "digits": 2, "subtraction": 0],
         ["terms": 2, "digits": 2, "subtraction": 1], ["terms": 3, "digits": 2, "subtraction": 1],

@@ -18,9 +18,9 @@ public struct GreatestCommonDivisor: ProceduralTask {
 
     public static let name = "gcd"
     public static let summary = "find the greatest common divisor of two numbers"
-    public static let chance = "about 20 %: 1 is the answer no oftener than any other that is drawn first"
+    public static let chance = "20 to 30 % for 1 on the lower levels, then 2 %"
     public static let levels: [TaskLevel] = [
-        ["divisor": 6, "most": 30], ["divisor": 12, "most": 99], ["divisor": 50, "most": 999],
+        ["divisor": 6, "most": 99], ["divisor": 12, "most": 199], ["divisor": 50, "most": 999],
     ]
 
     public init() {}

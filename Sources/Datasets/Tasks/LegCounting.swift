@@ -34,7 +34,7 @@ public struct LegCounting: ProceduralTask {
 
     public static let name = "leg_counting"
     public static let summary = "count the legs of some animals"
-    public static let chance = "about 3 to 5 %"
+    public static let chance = "2 to 7 %"
     public static let levels: [TaskLevel] = [
         ["kinds": 2, "most": 5], ["kinds": 3, "most": 5], ["kinds": 5, "most": 12],
     ]

@@ -59,7 +59,7 @@ public struct NumberSequence: ProceduralTask {
 
     public static let name = "number_sequence"
     public static let summary = "continue a sequence: a number added, multiplied by, or two added by turns"
-    public static let chance = "about 1 %"
+    public static let chance = "1 to 3 %"
     public static let levels: [TaskLevel] = [
         ["start": 20, "step": 9, "rules": 1, "shown": 4], ["start": 50, "step": 20, "rules": 2, "shown": 4],
         ["start": 99, "step": 20, "rules": 3, "shown": 6],

@@ -18,7 +18,7 @@ public struct Palindrome: ProceduralTask {
 
     public static let name = "palindrome"
     public static let summary = "write a palindrome of all the given letters; any is right"
-    public static let chance = "about 0 to 10 %: few orders of so few letters are palindromes"
+    public static let chance = "at most 33 % for four letters in random order, about 0 for more"
     public static let levels: [TaskLevel] = [
         ["shortest": 4, "longest": 5], ["shortest": 4, "longest": 8], ["shortest": 8, "longest": 12],
     ]

@@ -18,7 +18,7 @@ public struct Products: ProceduralTask {
 
     public static let name = "products"
     public static let summary = "multiply whole numbers"
-    public static let chance = "a few percent for one digit, then about 0"
+    public static let chance = "about 5 % for small factors, then 1 % and less"
     public static let levels: [TaskLevel] = [
         ["factors": 2, "most": 12], ["factors": 2, "most": 20], ["factors": 2, "most": 99], ["factors": 3, "most": 20],
     ]
