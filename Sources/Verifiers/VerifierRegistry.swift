@@ -39,10 +39,16 @@ public struct VerifierRegistry: Sendable {
         var registry = VerifierRegistry()
         registry.register(ExactMatch.self)
         registry.register(Contains.self)
+        registry.register(StringCheck.self)
+        registry.register(Choice.self)
         registry.register(Label.self)
+        registry.register(MultilabelF1.self)
         registry.register(Numeric.self)
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
+        registry.register(FormatTags.self)
+        registry.registerLength()
+        registry.register(Repetition.self)
         return registry
     }
 

@@ -182,7 +182,7 @@ struct Case: Sendable, CustomTestStringConvertible {
         let registry = VerifierRegistry.builtin
         for filler in ["1,", "\\boxed{", "<think>", "####", "1/", "[", "a ", "-", "\u{301}"] {
             let answer = Rollout(String(repeating: filler, count: 100_000 / filler.utf8.count))
-            for name in registry.names {
+            for name in ["exact", "contains", "label", "numeric", "regex", "json_valid"] {
                 let options: JSON = name == "regex" ? ["pattern": "(a*)*(1,|x)*$zz"] : [:]
                 let verifier = try registry.make(name, options: options).bound(to: name == "numeric" ? 1 : "zz")
                 let started = ContinuousClock.now
