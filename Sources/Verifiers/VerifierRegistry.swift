@@ -49,6 +49,14 @@ public struct VerifierRegistry: Sendable {
         registry.register(FormatTags.self)
         registry.registerLength()
         registry.register(Repetition.self)
+        registry.register(BLEU.self)
+        registry.register(GLEU.self)
+        registry.register(ROUGEN.self)
+        registry.register(ROUGEL.self)
+        registry.register(CharacterF.self)
+        registry.register(EditSimilarity.self)
+        registry.register(FuzzyMatch.self)
+        registry.register(SequenceMatcher.self)
         return registry
     }
 
