@@ -3,9 +3,9 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
+//   0  CKernels, COpenBLAS, CSpawn, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
 //   2  LanguageModels                     3  Training
-//   4  SFT, DPO, Evaluation                    5  Recipes                     6  HoneCLI (the executable `hone`)
+//   4  SFT, DPO, RFT, Evaluation                  5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
     name: "Hone",
     products: [
@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "Training", targets: ["Training"]),
         .library(name: "SFT", targets: ["SFT"]),
         .library(name: "DPO", targets: ["DPO"]),
+        .library(name: "RFT", targets: ["RFT"]),
         .library(name: "Evaluation", targets: ["Evaluation"]),
         .library(name: "Recipes", targets: ["Recipes"]),
     ],
@@ -32,6 +33,7 @@ let package = Package(
     targets: [
         .target(name: "CKernels"),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CSpawn"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
@@ -43,10 +45,10 @@ let package = Package(
             dependencies: ["CZstd", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "Verifiers",
-            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+            dependencies: ["CSpawn", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "Datasets",
-            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+            dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "LanguageModels",
             dependencies: [
@@ -71,6 +73,12 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
+            name: "RFT",
+            dependencies: [
+                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
             name: "Evaluation",
             dependencies: [
                 "LanguageModels", "ShardIO", "SFT", "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
@@ -79,7 +87,7 @@ let package = Package(
         .target(
             name: "Recipes",
             dependencies: [
-                "DPO", "Datasets", "Evaluation", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore",
+                "DPO", "Datasets", "Evaluation", "LanguageModels", "RFT", "SFT", "ShardIO", "TensorCore", "TextCore",
                 "Tokenization", "Training", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
@@ -90,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "HoneBenchmarks",
             dependencies: [
-                "CZstd", "DPO", "LanguageModels", "SFT", "ShardIO", "TensorCore", "TextCore", "Tokenization",
-                "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CZstd", "DPO", "LanguageModels", "RFT", "SFT", "Verifiers", "ShardIO", "TensorCore", "TextCore",
+                "Tokenization", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Tests/Benchmarks"),
         .testTarget(
             name: "TextCoreTests",
@@ -117,7 +125,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "DatasetsTests",
-            dependencies: ["Datasets", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+            dependencies: [
+                "Datasets", "TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         .testTarget(
             name: "LanguageModelsTests",
             dependencies: [
@@ -143,17 +153,24 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
+            name: "RFTTests",
+            dependencies: [
+                "LanguageModels", "RFT", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "DPO", "Recipes", "ShardIO", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore",
-                "Tokenization", "Training", .product(name: "OrderedCollections", package: "swift-collections"),
+                "DPO", "RFT", "Recipes", "Verifiers", "ShardIO", "TestSupport", "TextCore", "LanguageModels", "SFT",
+                "TensorCore", "Tokenization", "Training",
+                .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "LanguageModels", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore", "Tokenization",
-                "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
+                "LanguageModels", "Verifiers", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore",
+                "Tokenization", "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -25,6 +25,12 @@ public struct Recipe: Sendable, Hashable {
     public var kto: KTOSettings?
     /// The block of `method: reward`; `nil` for other methods.
     public var reward: RewardSettings?
+    /// The block of `method: rft`; `nil` for other methods.
+    public var rft: RFTSettings?
+    /// How answers are written; `nil` for methods other than rft.
+    public var rollout: RolloutSettings?
+    /// What judges answers; empty for methods other than rft.
+    public var rewards: [RewardEntry] = []
     public var data = DataSettings()
     public var sequence = SequenceSettings()
     public var train = TrainSettings()
@@ -62,9 +68,7 @@ extension Recipe: RecipeSection {
             PlannedField("gate", instead: "Remove the block; compare the reports of evaluation.suites yourself"),
             PlannedField("export", instead: "Remove the block and run `hone export` after the training"),
             PlannedField("distributed", instead: "Remove the block; this version trains in one process"),
-            PlannedField("rewards", instead: "Remove the block; suites have verifiers: evaluation.suites[].verifier"),
-            PlannedField("rollout", instead: "Remove the block"), PlannedField("rft", instead: "Remove the block"),
-            PlannedField("grpo", instead: "Remove the block"), PlannedField("distill", instead: "Remove the block"),
+            PlannedField("distill", instead: "Remove the block"),
         ],
         fields: [
             Field(
@@ -86,6 +90,9 @@ extension Recipe: RecipeSection {
             Field("dpo", \.dpo, "Options of method dpo and of its shorthands."),
             Field("kto", \.kto, "Options of method kto."),
             Field("reward", \.reward, "Options of method reward."),
+            Field("rft", \.rft, "Options of method rft."),
+            Field("rollout", \.rollout, "Of method rft: how answers are written."),
+            Field("rewards", \.rewards, "Of method rft: the verifiers that judge answers.", acceptsOne: true),
             Field("data", \.data, "Rows to train on and to hold out."),
             Field("sequence", \.sequence, "How rows become sequences of tokens."),
             Field("train", \.train, "Length, batches, optimiser and schedule."),

@@ -93,19 +93,23 @@ public struct ConfigurationOption<Configuration: Sendable>: Sendable {
     public let summary: String
     /// What its value must be.
     public let expectation: String
+    /// Whether a text is the path of a file, from the recipe's folder.
+    public let isPath: Bool
     let set: @Sendable (inout Configuration, JSON) -> Bool
 
     /// - Parameters:
     ///   - name: the name in a recipe.
     ///   - property: the property that holds it.
     ///   - summary: what it means, in one sentence.
-    ///   - range: the values allowed, in words, and the check.
+    ///   - isPath: whether a text is the path of a file, which is then made absolute.
+    ///   - allowed: the values allowed, in words, and the check.
     public init<Value: JSONReadable>(
         _ name: String, _ property: any WritableKeyPath<Configuration, Value> & Sendable, _ summary: String,
-        allowed: (words: String, check: @Sendable (Value) -> Bool)? = nil
+        isPath: Bool = false, allowed: (words: String, check: @Sendable (Value) -> Bool)? = nil
     ) {
         self.name = name
         self.summary = summary
+        self.isPath = isPath
         expectation = allowed?.words ?? Value.expectation
         let check = allowed?.check
         set = { configuration, json in

@@ -50,7 +50,8 @@ extension Verifier {
 
 /// A verifier that only computes: no waiting, no files, no network.
 public protocol ImmediateVerifier: Verifier {
-    // Said again so that the type is inferred from the method below.
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
     associatedtype Reference
 
     /// Judges one rollout; the same arguments give the same verdict.
@@ -69,7 +70,8 @@ extension ImmediateVerifier {
 
 /// A verifier that looks at all rollouts of a row together: which is the shortest right one, which of two is better.
 public protocol GroupVerifier: Verifier {
-    // Said again so that the type is inferred from the method below.
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
     associatedtype Reference
 
     /// Judges the rollouts of one row.
@@ -108,7 +110,8 @@ public struct GroupMember: Sendable, Hashable {
 
 /// A verifier that judges many rollouts in one go: a reward model, an endpoint that takes a list.
 public protocol BatchVerifier: Verifier {
-    // Said again so that the type is inferred from the method below.
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
     associatedtype Reference
 
     /// Rollouts that are best judged together.
@@ -136,7 +139,8 @@ extension BatchVerifier {
 
 /// A verifier that also judges each turn of a conversation with tools, as soon as it is over.
 public protocol TurnVerifier: Verifier {
-    // Said again so that the type is inferred from the method below.
+    // Said again so that the types are inferred from the methods, whichever file names the verifier first.
+    associatedtype Configuration
     associatedtype Reference
 
     /// Judges one turn of the model.

@@ -26,12 +26,17 @@ public struct VerifierFailure: Error, Sendable, Hashable, CustomStringConvertibl
     public var option: String?
     /// What happened and what to do.
     public var message: String
+    /// How long the other side asks to be left alone, for `infrastructure`.
+    public var retryAfter: Duration?
 
-    public init(_ kind: Kind, verifier: String = "", option: String? = nil, _ message: String) {
+    public init(
+        _ kind: Kind, verifier: String = "", option: String? = nil, retryAfter: Duration? = nil, _ message: String
+    ) {
         self.kind = kind
         self.verifier = verifier
         self.option = option
         self.message = message
+        self.retryAfter = retryAfter
     }
 
     /// `verifier 'numeric', option 'tolerance': …`

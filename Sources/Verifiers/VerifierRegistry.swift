@@ -9,11 +9,14 @@ public struct OptionDescription: Sendable, Hashable {
     public var summary: String
     /// What its value must be.
     public var expectation: String
+    /// Whether a text is the path of a file, from the recipe's folder.
+    public var isPath: Bool
 
-    public init(name: String, summary: String, expectation: String) {
+    public init(name: String, summary: String, expectation: String, isPath: Bool = false) {
         self.name = name
         self.summary = summary
         self.expectation = expectation
+        self.isPath = isPath
     }
 }
 
@@ -57,6 +60,12 @@ public struct VerifierRegistry: Sendable {
         registry.register(EditSimilarity.self)
         registry.register(FuzzyMatch.self)
         registry.register(SequenceMatcher.self)
+        registry.register(JSONSchemaMatch.self)
+        registry.register(JSONF1.self)
+        registry.register(ToolCallMatch.self)
+        registry.registerComposite()
+        registry.register(Recorded.self)
+        registry.registerCommand()
         return registry
     }
 
@@ -65,7 +74,8 @@ public struct VerifierRegistry: Sendable {
     /// - Precondition: the name is free.
     public mutating func register<V: Verifier>(_ type: V.Type) {
         let options = V.Configuration.options.map {
-            OptionDescription(name: $0.name, summary: $0.summary, expectation: $0.expectation)
+            OptionDescription(
+                name: $0.name, summary: $0.summary, expectation: $0.expectation, isPath: $0.isPath)
         }
         register(V.name, summary: V.summary, options: options) {
             (json: JSON, environment: VerifierEnvironment) throws(VerifierFailure) -> AnyVerifier in
@@ -95,7 +105,7 @@ public struct VerifierRegistry: Sendable {
     /// Makes a verifier from its name and its options.
     ///
     /// - Parameters:
-    ///   - name: a registered name.
+    ///   - name: a registered name, or a file with a verifier (`VerifierFile`).
     ///   - options: an object of the verifier's own options.
     ///   - environment: what the verifier may use.
     /// - Throws: `VerifierFailure` of kind `configuration` when the name or an option is unknown (with the nearest), or
@@ -104,6 +114,13 @@ public struct VerifierRegistry: Sendable {
         _ name: String, options: JSON = [:], in environment: VerifierEnvironment = VerifierEnvironment()
     ) throws(VerifierFailure) -> AnyVerifier {
         guard let entry = entries[name] else {
+            if VerifierFile.isNamed(by: name) {
+                do throws(VerifierFailure) {
+                    return try VerifierFile.make(name, options: options, in: environment)
+                } catch {
+                    throw error.named(name)
+                }
+            }
             let hint = nearestName(to: name, among: names).map { "Did you mean '\($0)'? " } ?? ""
             throw VerifierFailure(
                 .configuration, verifier: name,

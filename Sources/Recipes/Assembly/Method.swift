@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import OrderedCollections
 import ShardIO
@@ -14,6 +15,8 @@ protocol Method: Sendable {
     associatedtype Encoded: Sendable
     /// What is minimised.
     associatedtype Goal: Objective
+    /// What rows become before they are trained on: the batches themselves, or prompts that are yet to be answered.
+    associatedtype Planned = Goal.Batch
 
     /// A row as tokens. It is called on several threads.
     ///
@@ -34,8 +37,17 @@ protocol Method: Sendable {
     /// - Throws: `ModelError` that names the first example that the model cannot read.
     func check(_ examples: [Example], for model: LanguageModel) throws
 
-    /// How examples become batches.
-    func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<Example, Goal.Batch>
+    /// How examples become batches, or what these are made from.
+    func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<Example, Planned>
+
+    /// The steps that are made from the rows.
+    func steps(
+        _ stream: BatchStream<TrainingRows<Self>, Planned>, model: LanguageModel, objective: Goal,
+        limit: Packing.MicroBatchLimit, preparation: Preparation
+    ) throws -> any StepSource<Goal.Batch>
+
+    /// Optimiser steps of a pass that has so many groups.
+    func stepsOfPass(groups: Int, _ recipe: Recipe) -> Int
 
     /// The objective, once the model is as it is before the first step. It may add to the rows what it computes once,
     /// such as the log-probabilities of the reference.
@@ -65,6 +77,27 @@ struct Preparation {
     let stop: StopSignal
     /// Whether rows are read while training.
     let isStreaming: Bool
+    /// The run folder; `nil` where there is no run.
+    var folder: URL?
+}
+
+/// Where the batches of a run come from, one step after the other.
+protocol StepSource<Batch> {
+    associatedtype Batch
+
+    /// The batches of step `step`, from 0.
+    mutating func next(step: Int) throws -> StepBatch<Batch>
+
+    /// Goes to the place that a checkpoint holds.
+    mutating func seek(to position: JSON) throws
+
+    /// Called when the steps are about to begin, in a run folder of its own.
+    mutating func begin() throws
+}
+
+extension BatchStream: StepSource {
+    mutating func next(step: Int) throws -> StepBatch<Batch> { try next() }
+    mutating func begin() {}
 }
 
 /// A text as the model sees it.
@@ -89,18 +122,30 @@ struct ShownRow {
     }
 }
 
-extension Recipe {
+extension LoadedRecipe {
     /// The method that the recipe names.
-    func makeMethod(_ text: ModelText) -> any Method {
-        switch method {
-        case .sft, .pretrain: SFTMethod(self, text: text)
-        case .dpo: DPOMethod(self, dpo ?? DPOSettings(), text: text)
-        case .kto: KTOMethod(self, kto ?? KTOSettings(), text: text)
-        case .reward: RewardMethod(self, reward ?? RewardSettings(), text: text)
+    ///
+    /// - Throws: `RecipeError` for verifiers that cannot be made.
+    func makeMethod(_ text: ModelText) throws -> any Method {
+        switch recipe.method {
+        case .sft, .pretrain: SFTMethod(recipe, text: text)
+        case .dpo: DPOMethod(recipe, recipe.dpo ?? DPOSettings(), text: text)
+        case .kto: KTOMethod(recipe, recipe.kto ?? KTOSettings(), text: text)
+        case .reward: RewardMethod(recipe, recipe.reward ?? RewardSettings(), text: text)
+        case .rft: try RFTMethod(self, text: text)
         }
     }
 }
 
+extension Method where Planned == Goal.Batch {
+    func steps(
+        _ stream: BatchStream<TrainingRows<Self>, Planned>, model: LanguageModel, objective: Goal,
+        limit: Packing.MicroBatchLimit, preparation: Preparation
+    ) -> any StepSource<Goal.Batch> { stream }
+}
+
 extension Method {
+    func stepsOfPass(groups: Int, _ recipe: Recipe) -> Int { groups }
+
     func measured(_ held: [Example]) -> [Example] { held }
 }

@@ -55,8 +55,9 @@ struct RecipeRun<Trained: Method> {
         data = try TrainingData(loaded, method: method, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
+        let rewards = RewardAssembly(loaded, registry: registry.verifiers)
         suites = try loaded.recipe.evaluation.suites.map {
-            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
+            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, rewards: rewards)
         }
         try checkWatchedMetric()
     }
@@ -83,15 +84,18 @@ struct RecipeRun<Trained: Method> {
         let fingerprint = try Fingerprint(loaded, text: text, data: data.identities)
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
+        let preparation = Preparation(
+            loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
+            isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url)
         let objective = try method.objective(
-            for: model, rows: &data.rows.examples, held: &data.held,
-            preparation: Preparation(
-                loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
-                isStreaming: recipe.data.streaming))
+            for: model, rows: &data.rows.examples, held: &data.held, preparation: preparation)
         let rows = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)
-        var batches = makeBatches(model, rows)
-        let configuration = try configuration(batches)
-        batches.stepsPerPass = configuration.stepsPerEpoch
+        let limit = microBatchLimit(model.configuration)
+        var stream = BatchStream(rows, plan: method.plan(recipe, limit: limit))
+        let configuration = try configuration(stream)
+        stream.stepsPerPass = configuration.stepsPerEpoch
+        var batches = try method.steps(
+            stream, model: model, objective: objective, limit: limit, preparation: preparation)
         let trainer = Trainer(
             model: model, objective: objective, settings: recipe.train.adamW, configuration: configuration)
 
@@ -110,6 +114,7 @@ struct RecipeRun<Trained: Method> {
         } else {
             try describe(in: folder, fingerprint)
         }
+        try batches.begin()
         banner(model, configuration)
 
         let judge = Judge(
@@ -130,7 +135,7 @@ struct RecipeRun<Trained: Method> {
             }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
             startFields: startFields(model))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
-        let ending = try trainer.run(services) { _ in try batches.next() }
+        let ending = try trainer.run(services) { try batches.next(step: $0) }
         if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
@@ -140,15 +145,11 @@ struct RecipeRun<Trained: Method> {
 
     // MARK: Parts
 
-    private func makeBatches(
-        _ model: LanguageModel, _ rows: TrainingRows<Trained>
-    ) -> BatchStream<TrainingRows<Trained>, Trained.Goal.Batch> {
-        let limit: Packing.MicroBatchLimit =
-            switch recipe.train.microBatchSize {
-            case .rows(let rows): .rows(rows)
-            case .auto: .tokens(Self.automaticTokens(model.configuration))
-            }
-        return BatchStream(rows, plan: method.plan(recipe, limit: limit))
+    private func microBatchLimit(_ model: DecoderConfiguration) -> Packing.MicroBatchLimit {
+        switch recipe.train.microBatchSize {
+        case .rows(let rows): .rows(rows)
+        case .auto: .tokens(Self.automaticTokens(model))
+        }
     }
 
     /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.
@@ -158,7 +159,7 @@ struct RecipeRun<Trained: Method> {
     }
 
     private func configuration(
-        _ batches: BatchStream<TrainingRows<Trained>, Trained.Goal.Batch>
+        _ stream: BatchStream<TrainingRows<Trained>, Trained.Planned>
     ) throws -> TrainerConfiguration {
         let train = recipe.train
         let perEpoch: Int
@@ -166,12 +167,15 @@ struct RecipeRun<Trained: Method> {
         switch train.length {
         case .steps(let steps):
             // Where rows are streamed, or sources repeat, nobody knows how many there will be.
-            let size = recipe.train.globalBatchSize
-            perEpoch =
-                data.hasKnownPasses ? try batches.stepsOfPasses(1)[0] : max(1, (data.rowCount + size - 1) / size)
+            let size = stream.plan.globalBatchSize
+            perEpoch = method.stepsOfPass(
+                groups: data.hasKnownPasses
+                    ? try stream.stepsOfPasses(1)[0] : max(1, (data.rowCount + size - 1) / size), recipe)
             total = steps
         case .epochs(let epochs):
-            let passes = try batches.stepsOfPasses(max(1, Int(epochs.rounded(.up))))
+            let passes = try stream.stepsOfPasses(max(1, Int(epochs.rounded(.up)))).map {
+                method.stepsOfPass(groups: $0, recipe)
+            }
             perEpoch = passes[0]
             // A packed epoch may take a step more or less than the one before.
             let whole = passes.prefix(Int(epochs)).reduce(0, +)

@@ -13,7 +13,7 @@ enum SuiteData {
     ///
     /// - Throws: `DataError`, `EncodingError`, or `VerifierFailure` for a row or an option that is wrong.
     static func suite(
-        _ settings: SuiteSettings, text: ModelText, trainOn: TrainOn, registry: VerifierRegistry
+        _ settings: SuiteSettings, text: ModelText, trainOn: TrainOn, rewards: RewardAssembly
     ) throws -> Suite {
         let rows = try SourceRows(
             path: settings.path, format: settings.format, columns: settings.columns, limit: settings.maxSamples)
@@ -29,21 +29,27 @@ enum SuiteData {
         }
         return Suite(
             name: settings.name, judgement: .answers(settings.generate.limits),
-            items: try answerItems(settings, rows: rows, encoder: encoder, registry: registry))
+            items: try answerItems(settings, rows: rows, encoder: encoder, rewards: rewards))
     }
 
     private static func answerItems(
-        _ settings: SuiteSettings, rows: SourceRows, encoder: ExampleEncoder, registry: VerifierRegistry
+        _ settings: SuiteSettings, rows: SourceRows, encoder: ExampleEncoder, rewards: RewardAssembly
     ) throws -> [SuiteItem] {
-        var found: [(source: String, prompt: [Int], reference: JSON)] = []
+        var found: [(source: String, prompt: [Int], question: Rollout, reference: JSON)] = []
         try rows.forEach { raw, record in
             let source = "\(raw.provenance.file):\(raw.provenance.line)"
-            found.append((source, try encoder.prompt(record), try reference(settings, raw, record, source: source)))
+            let prompt = try encoder.prompt(record)
+            let question = Rollout(
+                "", item: record.info.id ?? source,
+                prompt: encoder.tokenizer.decode(prompt, skipSpecialTokens: false), row: raw.fields)
+            found.append((source, prompt, question, try reference(settings, raw, record, source: source)))
         }
         let verifier: AnyVerifier
         do {
-            verifier = try registry.make(
-                settings.verifier?.rawValue ?? "", options: settings.options(references: found.map(\.reference)))
+            guard let name = settings.verifier else {
+                preconditionFailure("a checked suite has a verifier or a metric")
+            }
+            verifier = try rewards.verifier(name, options: settings.options(references: found.map(\.reference)))
         } catch {
             throw CommandFailure(message: "suite \(settings.name): \(error)", status: .configuration)
         }
@@ -52,8 +58,8 @@ enum SuiteData {
                 let expected = item.reference.string ?? item.reference.text()
                 return SuiteItem(
                     source: item.source, prompt: item.prompt, verifier: try verifier.bound(to: item.reference),
-                    expected: expected,
-                    label: settings.verifier == .label ? settings.label(in: expected) : nil)
+                    question: item.question, expected: expected,
+                    label: settings.verifier?.name == "label" ? settings.label(in: expected) : nil)
             } catch let failure as VerifierFailure {
                 throw CommandFailure(message: "\(item.source): \(failure)", status: .data)
             }
@@ -89,7 +95,9 @@ enum SuiteData {
                         + "to compare with. Name the right answer's column in `target`.", status: .data)
             }
             return .string(text)
-        case .text, .preference, .unpaired, .prompt:
+        // Some verifiers need nothing to compare with; those that do say so.
+        case .prompt: return .null
+        case .text, .preference, .unpaired:
             throw CommandFailure(
                 message: "\(source): this row is \(record.kind), which has no right answer to compare with. Name a "
                     + "column in `target`, or use `metric: loss`.", status: .data)
@@ -107,32 +115,23 @@ extension GenerateSettings {
 extension SuiteSettings {
     /// The verifier's options, as it reads them.
     func options(references: [JSON]) -> JSON {
-        switch verifier {
-        case .regex: ["pattern": .string(pattern ?? "")]
-        case .numeric: tolerance == 0 ? [:] : ["tolerance": .number(tolerance)]
-        case .exact, .contains: ["ignore_case": .bool(ignoreCase)]
-        case .label: labelOptions(references: references)
-        case nil: [:]
-        }
-    }
-
-    private func labelOptions(references: [JSON]) -> JSON {
+        guard verifier?.name == "label" else { return options.json }
+        var members = options.members
         // Without a list, the labels are those of the right answers, so that another word is no answer.
-        let all = labels.isEmpty ? Array(Set(references.compactMap { $0.string.map(label(in:)) })).sorted() : labels
-        // An answer that only mentions a label is no label.
-        var options: JSON = [
-            "labels": .array(all.map { .string($0) }), "match": "whole", "ignore_case": .bool(ignoreCase),
-        ]
-        if let field, case .object(var members) = options {
-            members["field"] = .string(field)
-            options = .object(members)
+        if members["labels"] == nil {
+            let all = Set(references.compactMap { $0.string.map(label(in:)) }).sorted()
+            members["labels"] = .array(all.map { .string($0) })
         }
-        return options
+        // An answer that only mentions a label is no label.
+        if members["match"] == nil { members["match"] = "whole" }
+        if members["ignore_case"] == nil { members["ignore_case"] = false }
+        return .object(members)
     }
 
     /// The label in a right answer: the field of its JSON, or the whole.
     func label(in expected: String) -> String {
-        guard let field, let json = try? JSON(parsing: expected), json.object != nil else { return expected }
+        guard let field = options.members["field"]?.string, let json = try? JSON(parsing: expected), json.object != nil
+        else { return expected }
         return field.split(separator: ".").reduce(Optional(json)) { $0?[String($1)] }?.string ?? expected
     }
 }

@@ -28,7 +28,7 @@ struct InspectCommand: ReportingCommand {
         let recipe = loaded.recipe
         let text = try ModelText(recipe.model)
         func inspect(_ method: some Method) throws { try show(loaded, method, text, on: terminal) }
-        try inspect(recipe.makeMethod(text))
+        try inspect(loaded.makeMethod(text))
     }
 
     private func show<Trained: Method>(

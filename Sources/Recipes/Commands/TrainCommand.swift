@@ -59,7 +59,7 @@ struct TrainCommand: ReportingCommand {
             run.acceptsDataChange = acceptDataChange
             return try run.run()
         }
-        return try run(loaded.recipe.makeMethod(text))
+        return try run(loaded.makeMethod(text))
     }
 
     private func report(_ summary: RunSummary, on terminal: Terminal) {

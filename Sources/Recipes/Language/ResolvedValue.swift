@@ -86,3 +86,18 @@ extension String {
     /// The text with `${` written so that it stands for itself.
     var escapingReferences: String { replacing("${", with: "$${") }
 }
+
+extension ResolvedValue {
+    /// A value that has no type of its own.
+    init(_ json: JSON) {
+        switch json {
+        case .null: self = .null
+        case .bool(let value): self = .bool(value)
+        case .integer(let value): self = .integer(value)
+        case .number(let value): self = .number(value)
+        case .string(let text): self = .string(text)
+        case .array(let elements): self = .list(elements.map { ResolvedValue($0) })
+        case .object(let members): self = .mapping(members.map { ($0.key, ResolvedValue($0.value)) })
+        }
+    }
+}

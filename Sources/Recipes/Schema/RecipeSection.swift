@@ -114,19 +114,24 @@ package struct Field<Section: RecipeSection>: Sendable {
 package struct SectionTable<Section: RecipeSection>: Sendable {
     let fields: [Field<Section>]
     let schema: SectionSchema
+    /// Where keys go that are none of the fields: the options of a verifier, which stand beside its name.
+    let others: (any WritableKeyPath<Section, OpenKeys> & Sendable)?
 
     /// - Parameters:
     ///   - doc: one sentence on what the section is for.
     ///   - shorthand: the key that a value without keys stands for, as in `model: folder`.
     ///   - exclusive: groups of keys of which at most one may be written.
     ///   - planned: keys of the language that this version cannot do yet.
+    ///   - others: where keys go that are none of the fields; without it they are errors.
     init(
         _ doc: String, shorthand: String? = nil, exclusive: [[String]] = [], planned: [PlannedField] = [],
-        fields: [Field<Section>]
+        others: (any WritableKeyPath<Section, OpenKeys> & Sendable)? = nil, fields: [Field<Section>]
     ) {
         self.fields = fields
+        self.others = others
         schema = SectionSchema(
-            doc: doc, members: fields.map(\.member), planned: planned, exclusive: exclusive, shorthand: shorthand)
+            doc: doc, members: fields.map(\.member), planned: planned, exclusive: exclusive, shorthand: shorthand,
+            isOpen: others != nil)
     }
 }
 
@@ -147,7 +152,11 @@ extension RecipeSection {
         }
         for entry in entries {
             guard let field = table.fields.first(where: { $0.member.name == entry.key }) else {
-                decoder.reportUnread(entry, in: table.schema)
+                if let others = table.others {
+                    section[keyPath: others].members[entry.key] = entry.value.json
+                } else {
+                    decoder.reportUnread(entry, in: table.schema)
+                }
                 continue
             }
             decoder.at(entry.key) { field.decode(&section, entry.value, decoder) }
@@ -172,6 +181,7 @@ extension RecipeSection {
             let value = field.resolved(self, purpose)
             if !value.isNull { pairs.append((field.member.name, value)) }
         }
+        if let others = Self.table.others { pairs += self[keyPath: others].resolved }
         return .mapping(pairs)
     }
 

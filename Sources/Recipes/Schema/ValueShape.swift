@@ -75,6 +75,8 @@ package struct SectionSchema: Sendable {
     let planned: [PlannedField]
     let exclusive: [[String]]
     let shorthand: String?
+    /// Whether other keys are taken too.
+    var isOpen = false
 
     func field(_ name: String) -> Member? { members.first { $0.name == name } }
 
@@ -90,7 +92,7 @@ package struct SectionSchema: Sendable {
         for member in members { properties[member.name] = member.schema }
         var object: OrderedDictionary<String, JSON> = [
             "type": "object", "description": .string(doc), "properties": .object(properties),
-            "additionalProperties": false,
+            "additionalProperties": .bool(isOpen),
         ]
         let required = members.filter(\.isRequired).map { JSON.string($0.name) }
         if !required.isEmpty { object["required"] = .array(required) }

@@ -1,3 +1,4 @@
+import OrderedCollections
 import TextCore
 public import Training
 
@@ -51,24 +52,11 @@ public struct SuiteSettings: Sendable, Hashable {
     /// Column with the right answer; the row's completion when `nil`.
     public var target: String?
     public var maxSamples: Int?
-    /// Verifier `regex`: what the answer must contain.
-    public var pattern: String?
-    /// Verifier `numeric`: largest difference that counts as equal.
-    public var tolerance = 0.0
-    /// Verifiers `exact`, `contains`, `label`: whether upper and lower case are the same.
-    public var ignoreCase = false
-    /// Verifier `label`: all labels; those of the targets when empty.
-    public var labels: [String] = []
-    /// Verifier `label`: the path of the label where answers are JSON, such as `intent`.
-    public var field: String?
+    /// The verifier's own options.
+    public var options = OpenKeys()
     public var generate = GenerateSettings()
 
     public init() {}
-}
-
-/// How a generated answer is compared.
-public enum VerifierName: String, Sendable, Hashable, CaseIterable {
-    case exact, contains, regex, label, numeric
 }
 
 /// What is measured on a suite without generating.
@@ -116,31 +104,20 @@ extension EvaluationSettings: RecipeSection {
 
 extension SuiteSettings: RecipeSection {
     package static let table = SectionTable<SuiteSettings>(
-        "One set of questions.", exclusive: [["verifier", "metric"]],
+        "One set of questions; the verifier's own options stand beside these keys.",
+        exclusive: [["verifier", "metric"]],
+        others: \SuiteSettings.options,
         fields: [
             Field("name", \.name, "What its figures are called.", isRequired: true),
             Field("path", \.path, "File of its rows.", exists: .either, isRequired: true),
             Field("format", \.format, "What a row holds; `auto` finds it from the first rows."),
             Field("columns", \.columns, "Which column holds what."),
-            Field("verifier", \.verifier, "How a generated answer is compared."),
+            Field("verifier", \.verifier, "How a generated answer is compared.", exists: .file),
             Field("metric", \.metric, "What is measured instead of generating."),
             Field("target", \.target, "Column with the right answer; the row's completion if absent."),
             Field("max_samples", \.maxSamples, "The first so many rows only.", in: .atLeast(1)),
-            Field("pattern", \.pattern, "Of verifier regex: what an answer must contain."),
-            Field(
-                "tolerance", \.tolerance, "Of verifier numeric: largest difference that counts as equal.",
-                in: .notNegative),
-            Field("ignore_case", \.ignoreCase, "Of verifiers exact, contains and label: whether case counts."),
-            Field("labels", \.labels, "Of verifier label: all labels; those of the targets if absent."),
-            Field("field", \.field, "Of verifier label: the label's path where answers are JSON, such as `intent`."),
             Field("generate", \.generate, "How answers are generated."),
         ])
-
-    /// Options that only some verifiers have.
-    private static let options: [(name: String, verifiers: [VerifierName])] = [
-        ("pattern", [.regex]), ("tolerance", [.numeric]), ("ignore_case", [.exact, .contains, .label]),
-        ("labels", [.label]), ("field", [.label]),
-    ]
 
     package mutating func finish(_ decoder: RecipeDecoder) {
         if verifier == nil, metric == nil, !decoder.isWritten("verifier"), !decoder.isWritten("metric") {
@@ -148,17 +125,19 @@ extension SuiteSettings: RecipeSection {
                 decoder.position(of: decoder.key), "\(decoder.key) has neither a verifier nor a metric",
                 why: "Nothing says what a good answer is", fix: "Add `verifier: exact` or `metric: loss`")
         }
-        for option in Self.options where decoder.isWritten(option.name) {
-            if let verifier, option.verifiers.contains(verifier) { continue }
-            let owner = verifier?.rawValue ?? metric?.rawValue ?? "this suite"
-            decoder.report(
-                option.name, "\(decoder.key(option.name)) is no option of \(owner)", why: "Nothing reads it there",
-                fix: "Remove it, or write `verifier: \(option.verifiers.first?.rawValue ?? "")`")
-        }
-        if verifier == .regex, pattern == nil, !decoder.isWritten("pattern") {
-            decoder.report(
-                "verifier", "\(decoder.key) has verifier regex but no pattern", why: "There is nothing to match",
-                fix: "Add `pattern: \"^yes\"`")
+        if metric == nil {
+            // The labels of a suite are those of its rows where none are written.
+            let isComplete = verifier?.name != "label" || options.members["labels"] != nil
+            decoder.checkOptions(of: verifier, &options, in: Self.table.schema, isComplete: isComplete)
+        } else {
+            for key in options.members.keys {
+                let near = nearestName(to: key, among: Self.table.schema.names)
+                decoder.report(
+                    key, "unknown key '\(key)' in \(decoder.key)",
+                    why: "Nothing reads it, so what it asks for would not happen",
+                    fix: near.map { "Did you mean '\($0)'?" }
+                        ?? "Remove it, or replace the metric by a verifier that has this option")
+            }
         }
         guard metric != nil else { return }
         for name in ["generate", "target"] where decoder.isWritten(name) {
@@ -169,33 +148,12 @@ extension SuiteSettings: RecipeSection {
     }
 
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
-        .mapping(
-            Self.table.fields.compactMap { field in
-                let name = field.member.name
-                if let option = Self.options.first(where: { $0.name == name }),
-                    !(verifier.map { option.verifiers.contains($0) } ?? false)
-                {
-                    return nil
-                }
-                if name == "generate", metric != nil { return nil }
-                let value = field.resolved(self, purpose)
-                return value.isNull ? nil : (key: name, value: value)
-            })
-    }
-}
-
-extension VerifierName: RecipeWord {
-    package static var planned: [String: String] {
-        let names = [
-            "math", "multiple_choice", "json_schema", "format", "length", "repetition", "code_tests", "llm_judge",
-            "command", "http", "plugin",
-        ]
-        let fix = "Write one of \(allCases.map(\.rawValue).joined(separator: ", "))"
-        return Dictionary(uniqueKeysWithValues: names.map { ($0, fix) })
-    }
-
-    package static var spellings: [String: VerifierName] {
-        ["exact_match": .exact, "equals": .exact, "number": .numeric]
+        let own: [(key: String, value: ResolvedValue)] = Self.table.fields.compactMap { field in
+            if field.member.name == "generate", metric != nil { return nil }
+            let value = field.resolved(self, purpose)
+            return value.isNull ? nil : (key: field.member.name, value: value)
+        }
+        return .mapping(own + options.resolved)
     }
 }
 

@@ -71,6 +71,10 @@ extension Recipe {
             finish(&block.reference, of: "kto", isReferenceFree: false, decoder)
             kto = block
         }
+        if var block = rft {
+            finish(&block.reference, of: "rft", isReferenceFree: block.beta == 0, decoder)
+            rft = block
+        }
     }
 
     private func finish(

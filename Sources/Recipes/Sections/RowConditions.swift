@@ -66,17 +66,3 @@ extension RowConditions: RecipeValue {
 
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { ResolvedValue(json) }
 }
-
-extension ResolvedValue {
-    fileprivate init(_ json: JSON) {
-        switch json {
-        case .null: self = .null
-        case .bool(let value): self = .bool(value)
-        case .integer(let value): self = .integer(value)
-        case .number(let value): self = .number(value)
-        case .string(let text): self = .string(text)
-        case .array(let elements): self = .list(elements.map { ResolvedValue($0) })
-        case .object(let members): self = .mapping(members.map { ($0.key, ResolvedValue($0.value)) })
-        }
-    }
-}

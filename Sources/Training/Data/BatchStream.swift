@@ -177,6 +177,9 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         windows += 1
     }
 
+    /// Passes over the rows so far, as the source counts them.
+    public var passes: Double { source.passes }
+
     private var epoch: Double {
         guard let stepsPerPass else { return source.passes }
         return Double(pass) + Double(stepsOfPass) / Double(max(1, stepsPerPass))

@@ -105,7 +105,12 @@ public struct ExampleEncoder: Sendable {
     /// - Throws: `EncodingError` when a conversation has no template, or the template refuses it.
     public func prompt(_ record: TrainingRecord) throws(EncodingError) -> [Int] {
         switch record {
-        case .preference, .unpaired, .prompt: throw notTrained(record)
+        case .preference, .unpaired: throw notTrained(record)
+        case .prompt(let record):
+            return try encode(
+                prompt: record.prompt, answers: [], tools: record.tools, arguments: record.chatTemplateArguments,
+                source: record.info.provenance.description
+            ).prompt.map { Int($0) }
         case .text(let record): return tokenizer.encode(record.text)
         case .completion(let record):
             return withoutTrailingStop(tokenizer.encode(record.prompt))

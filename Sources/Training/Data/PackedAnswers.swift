@@ -13,12 +13,31 @@ public struct PackedAnswers: Sendable {
         public var prompt: [Int32]
         /// Ids of each answer, at least one of each.
         public var answers: [[Int32]]
+        /// For each answer which of its tokens are predicted; `nil` for all of all answers.
+        public var isPredicted: [[Bool]]?
 
-        /// - Precondition: no answer is empty.
-        public init(prompt: [Int32], answers: [[Int32]]) {
+        /// - Precondition: no answer is empty, and every token has its flag where there are flags.
+        public init(prompt: [Int32], answers: [[Int32]], isPredicted: [[Bool]]? = nil) {
             precondition(answers.allSatisfy { !$0.isEmpty }, "an answer without tokens cannot be trained on")
+            precondition(
+                isPredicted.map { $0.map(\.count) == answers.map(\.count) } ?? true, "flags of other answers")
             self.prompt = prompt
             self.answers = answers
+            self.isPredicted = isPredicted
+        }
+    }
+
+    /// Which answer of which group.
+    public struct Place: Sendable, Hashable {
+        /// The group.
+        public var group: Int
+        /// The answer in it.
+        public var answer: Int
+
+        /// An answer of a group.
+        public init(group: Int, answer: Int) {
+            self.group = group
+            self.answer = answer
         }
     }
 
@@ -26,10 +45,12 @@ public struct PackedAnswers: Sendable {
     public private(set) var tokens: PackedTokens
     /// For each predicted token of an answer the row of the hidden states that predicts it, N of them, below T.
     public private(set) var positions: [Int]
-    /// Those tokens: the first answers of all groups, then the second answers, and so on.
+    /// Those tokens: the first answers of all groups, then the second answers of those that have one, and so on.
     public private(set) var labels: [Int32]
     /// Which of the labels are of which answer, in that order.
     public private(set) var ranges: [Range<Int>]
+    /// Which answer that is.
+    public private(set) var places: [Place]
     /// The row of the hidden states after the last token of each answer, in that order.
     public private(set) var lastPositions: [Int]
     /// For each predicted token of a prompt the row that predicts it, each prompt once.
@@ -42,10 +63,9 @@ public struct PackedAnswers: Sendable {
     /// Lays groups end to end: the collator.
     ///
     /// - Parameters:
-    ///   - groups: each with as many answers; at least one group.
+    ///   - groups: with any number of answers each.
     ///   - sharesPrefix: whether answers to one prompt share it; `false` gives each answer a row of its own.
     public init(_ groups: [Group], sharesPrefix: Bool = true) {
-        precondition(Set(groups.map(\.answers.count)).count == 1, "groups have different numbers of answers")
         var layout = Layout()
         var starts: [[Layout.Answer]] = []
         (promptPositions, promptLabels, promptRanges) = ([], [], [])
@@ -59,35 +79,52 @@ public struct PackedAnswers: Sendable {
             promptRanges.append(first..<promptLabels.count)
             starts.append(placed.answers)
         }
-        (positions, labels, ranges, lastPositions) = ([], [], [], [])
-        for answer in groups[0].answers.indices {
-            for (group, placed) in zip(groups, starts) {
-                let (ids, place) = (group.answers[answer], placed[answer])
-                let first = labels.count
-                for (index, id) in ids.enumerated() {
-                    guard let before = index == 0 ? place.before : place.start + index - 1 else { continue }
-                    positions.append(before)
-                    labels.append(id)
-                }
-                ranges.append(first..<labels.count)
-                lastPositions.append(place.start + ids.count - 1)
+        tokens = PackedTokens(ids: layout.ids, lengths: layout.lengths, prefixes: layout.prefixes)
+        (positions, labels, ranges, places, lastPositions) = ([], [], [], [], [])
+        for answer in 0..<(groups.map(\.answers.count).max() ?? 0) {
+            for (index, group) in groups.enumerated() where answer < group.answers.count {
+                add(group, answer, at: starts[index][answer])
+                places.append(Place(group: index, answer: answer))
             }
         }
-        tokens = PackedTokens(ids: layout.ids, lengths: layout.lengths, prefixes: layout.prefixes)
+    }
+
+    private mutating func add(_ group: Group, _ answer: Int, at place: Layout.Answer) {
+        let (ids, isPredicted) = (group.answers[answer], group.isPredicted?[answer])
+        let first = labels.count
+        for (index, id) in ids.enumerated() where isPredicted?[index] ?? true {
+            guard let before = index == 0 ? place.before : place.start + index - 1 else { continue }
+            positions.append(before)
+            labels.append(id)
+        }
+        ranges.append(first..<labels.count)
+        lastPositions.append(place.start + ids.count - 1)
     }
 
     /// What the head says of the labels, and after them of the prompts' where these are wanted too.
+    ///
+    /// - Parameters:
+    ///   - model: the model, one with logits.
+    ///   - options: what differs from a plain forward pass.
+    ///   - includesPrompts: whether the prompts' tokens are predicted too.
+    ///   - temperature: divides the logits, above 0.
     public func labelLogProbabilities(
-        _ model: LanguageModel, options: ForwardOptions = ForwardOptions(), includesPrompts: Bool = false
+        _ model: LanguageModel, options: ForwardOptions = ForwardOptions(), includesPrompts: Bool = false,
+        temperature: Double = 1
     ) -> LabelLogProbabilities {
         let hidden = model.hiddenStates(tokens, options: options)
-        return model.labelLogProbabilities(
-            hidden: embedding(hidden, positions + (includesPrompts ? promptPositions : [])),
-            labels: labels + (includesPrompts ? promptLabels : []))
+        let rows = embedding(hidden, positions + (includesPrompts ? promptPositions : []))
+        let ids = labels + (includesPrompts ? promptLabels : [])
+        guard temperature != 1 else { return model.labelLogProbabilities(hidden: rows, labels: ids) }
+        // What is divided is what the cap has left, and cap · tanh(x / cap) / t is (cap / t) · tanh((x / t) / (cap / t)).
+        var transform = model.logitTransform
+        transform.scale /= Float(temperature)
+        transform.softCap = transform.softCap.map { $0 / Float(temperature) }
+        return TensorCore.labelLogProbabilities(rows, model.outputEmbedding.tensor, labels: ids, transform: transform)
     }
 
     /// ln π of each answer, [A], without weights.
-    func answerLogProbabilities(_ model: LanguageModel, options: ForwardOptions = ForwardOptions()) -> Tensor {
+    package func answerLogProbabilities(_ model: LanguageModel, options: ForwardOptions = ForwardOptions()) -> Tensor {
         labelLogProbabilities(model, options: options).logProbability.sums(over: ranges)
     }
 }
@@ -136,12 +173,12 @@ private struct Layout {
 
 extension Tensor {
     /// The sum of each range of a vector: [N] → [ranges.count]; 0 for an empty range.
-    func sums(over ranges: some Collection<Range<Int>>) -> Tensor {
+    package func sums(over ranges: some Collection<Range<Int>>) -> Tensor {
         .concatenated(ranges.map { slice($0).sum().reshaped([1]) })
     }
 
     /// The sum over several ranges of a vector that is not tracked.
-    func total(over ranges: some Sequence<Range<Int>>) -> Double {
+    package func total(over ranges: some Sequence<Range<Int>>) -> Double {
         let values = detached
         return ranges.reduce(0) { $0 + values.slice($1).total }
     }

@@ -8,7 +8,7 @@ public enum ReferencePolicy {
     case adapterOff
     /// Another model, such as a frozen copy of the policy as it was.
     case model(LanguageModel)
-    /// What the examples carry, computed beforehand.
+    /// What the data carry, computed beforehand.
     case cached
 }
 
