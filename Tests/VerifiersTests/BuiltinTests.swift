@@ -180,7 +180,7 @@ struct Case: Sendable, CustomTestStringConvertible {
 
     /// Options and references of verifiers that need some.
     private static let hostile: [String: (options: JSON, reference: JSON)] = [
-        "numeric": ([:], 1), "regex": (["pattern": "(a*)*(1,|x)*$zz"], "zz"),
+        "choice": ([:], "B"), "numeric": ([:], 1), "regex": (["pattern": "(a*)*(1,|x)*$zz"], "zz"),
         "json_schema": (["schema": ["type": "object", "required": ["a"]]], .null),
         "json_f1": (["list_mode": "assignment"], ["a": [1, 2, 3]]),
         "tool_call": ([:], ["name": "search", "arguments": ["query": "zz"]]),
@@ -191,8 +191,8 @@ struct Case: Sendable, CustomTestStringConvertible {
         let registry = VerifierRegistry.builtin
         for filler in ["1,", "\\boxed{", "<think>", "####", "1/", "[", "a ", "-", "\u{301}"] {
             let answer = Rollout(String(repeating: filler, count: 100_000 / filler.utf8.count))
-            // Neither reads the answer itself: one asks a program, the other knows what was said before.
-            for name in registry.names where name != "command" && name != "recorded" {
+            // Two do not read the answer itself: one asks a program, one knows what was said before. Two measure its shape.
+            for name in registry.names where !["command", "recorded", "length", "repetition"].contains(name) {
                 let (options, reference) = Self.hostile[name] ?? ([:], "zz")
                 let verifier = try registry.make(name, options: options).bound(to: reference)
                 let started = ContinuousClock.now
