@@ -44,6 +44,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(Contains.self)
         registry.register(Label.self)
         registry.register(Numeric.self)
+        registry.register(MathEquivalence.self)
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
         return registry

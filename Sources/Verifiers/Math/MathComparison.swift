@@ -81,7 +81,9 @@ struct MathComparison {
     /// Whether the answer is near a reference that was rounded: relative 10⁻ᵖ, p the precision, or the reference's
     /// significant digits where it has fewer, but at least 2.
     private func isNear(_ gold: MathScalar, _ answer: MathScalar) -> Bool {
-        guard let digits = gold.significantDigits, gold.variables.isEmpty, answer.variables.isEmpty else { return false }
+        guard let digits = gold.significantDigits, gold.variables.isEmpty, answer.variables.isEmpty else {
+            return false
+        }
         guard let first = value(gold), let second = value(answer) else { return false }
         let tolerance = [1, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12]
         let places = max(2, min(precision, digits))
