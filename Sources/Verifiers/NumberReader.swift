@@ -70,7 +70,7 @@ public struct NumberReader: Sendable {
             return value.isFinite ? Found(value: negative ? -value : value, text: content) : nil
         }
         // Units stand in `\text{…}`.
-        let words = cleaned.replacing("\\text{", with: " ").replacing("\\mathrm{", with: " ").replacing("}", with: " ")
+        let words = cleaned.replacing("\\text{", with: "").replacing("\\mathrm{", with: "").replacing("}", with: " ")
         return last(in: words)
     }
 

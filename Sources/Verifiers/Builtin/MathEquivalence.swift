@@ -8,7 +8,7 @@ public import TextCore
 /// lists without brackets are compared without order, tuples and intervals in order and with their brackets, matrices by
 /// element; ± is two values; `x = 5` is 5, and other equations are the same up to a factor. An answer matches a decimal
 /// reference within a relative 10⁻ᵖ, p being `precision` or the reference's significant digits where those are fewer
-/// (but at least 2); all else must be exact. `MathComparison` has the definition.
+/// (but at least 2), and a number without end, such as 1/3, also where it rounds to the reference; all else must be exact.
 ///
 /// A reference that cannot be read makes the verifier abstain; an answer that cannot be read scores 0. Nothing here can
 /// take long: every step is counted, and what is too large for one tier falls to the next.
