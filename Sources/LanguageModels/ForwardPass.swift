@@ -70,6 +70,8 @@ final class ForwardPass {
     let prefixes: [Int?]?
     /// Keys and values of each sequence, in generation; `nil` where documents are whole.
     var caches: [KVCache]?
+    /// In generation what a sequence gets must not depend on the sequences that are computed with it.
+    var isRowwise: Bool { caches != nil }
     private let angles: [RotaryConfiguration: RotaryAngles]
 
     init(

@@ -155,12 +155,43 @@ import Testing
         }
     }
 
-    @Test func aThinProductDoesNotDependOnTheNumberOfRows() {
-        let (x, weight) = (random([9, 100], 0), random([50, 100], 1))
-        let together = linear(x, weight)
-        for row in 0..<9 {
+    @Test(arguments: [DType.float32, .bfloat16, .float16], [9, 150])
+    func aRowwiseProductDoesNotDependOnTheNumberOfRows(_ type: DType, rows: Int) {
+        let (x, weight) = (random([rows, 300], 0), random([50, 300], 1).converted(to: type))
+        let together = linear(x, weight, rowwise: true)
+        for row in stride(from: 0, to: rows, by: 7) {
             #expect(linear(x.slice(row..<row + 1), weight).scalars == together.slice(row..<row + 1).scalars)
         }
+        let plain = linear(x, weight).scalars
+        #expect(zip(together.scalars, plain).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+
+    @Test(arguments: [nil, 20])
+    func attentionBehindASharedPrefixIsThatOfEachSequenceAlone(_ window: Int?) {
+        let shape = AttentionShape(heads: 6, keyHeads: 2, headSize: 20, scale: 0.3, window: window)
+        let (q, k, v) = (random([85, 120], 0), random([85, 40], 1), random([85, 40], 2))
+        let whole = attention(query: q, key: k, value: v, lengths: [85], shape: shape)
+        let prefix = KeyValuePrefix(KeyValueRows(key: k, value: v, count: 70))
+        // Sequences that go on by 1 to 15 tokens, two of them with several new ones.
+        let ends = [71, 75, 85, 80, 85]
+        let counts = [1, 1, 1, 6, 3]
+        let sequences = ends.map { end in
+            var rows = KeyValueRows(after: prefix)
+            rows.append(key: k.slice(70..<end), value: v.slice(70..<end))
+            return rows
+        }
+        let queries = zip(ends, counts).map { q.slice($0 - $1..<$0) }
+        func run(_ indices: [Int]) -> [Float] {
+            attention(
+                query: Tensor(
+                    indices.flatMap { queries[$0].scalars }, shape: [indices.map { counts[$0] }.reduce(0, +), 120]),
+                counts: indices.map { counts[$0] }, over: indices.map { sequences[$0] }, shape: shape
+            ).scalars
+        }
+        let together = run([0, 1, 2, 3, 4])
+        #expect(together == (0..<5).flatMap { run([$0]) }, "the bits depend on the other sequences")
+        let expected = zip(ends, counts).flatMap { whole.slice($0 - $1..<$0).scalars }
+        #expect(zip(together, expected).allSatisfy { abs($0 - $1) < 1e-5 })
     }
 
     @Test func aLargeProductIsTheSameBitsForAnyNumberOfThreads() {

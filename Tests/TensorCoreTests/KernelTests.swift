@@ -102,10 +102,21 @@ import Testing
             #expect(statistics[0].suffix(2 * rows).allSatisfy { $0 != 0 })
         }
         let x = numbers(6 * 70)
-        let w = numbers(11 * 70, index: 1)
-        same(table, count: 6 * 11) { $0.thin_product(6, 70, 0, 11, x, 70, w, 0, &$1, 11) }
-        let narrow = w.map { UInt16($0.bitPattern >> 16) }
-        same(table, count: 6 * 11) { $0.thin_product(6, 70, 0, 11, x, 70, narrow, 1, &$1, 11) }
+        // More rows than a vector holds, and a depth of more than a piece.
+        let rowsOfX = numbers(19 * 300)
+        let weights = numbers(21 * 300, index: 1)
+        let narrow = weights.map { UInt16($0.bitPattern >> 16) }
+        for format in [Int32(0), 1] {
+            same(table, count: 19 * 21) { kernels, output in
+                var turned = [Float](repeating: 0, count: 32 * 300)
+                kernels.turn_rows(19, 300, rowsOfX, &turned)
+                if format == 0 {
+                    kernels.row_product(19, 300, 0, 21, turned, weights, format, &output, 21)
+                } else {
+                    kernels.row_product(19, 300, 0, 21, turned, narrow, format, &output, 21)
+                }
+            }
+        }
         same(table, count: 3 * 50) { kernels, output in
             let settings = hone_adamw(
                 learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.1,
@@ -121,10 +132,10 @@ import Testing
     @Test(arguments: fast) func attentionKernelsAgree(table: Int) {
         let (tokens, heads, keyHeads, size) = (75, 4, 2, 24)
         // Whole documents, the last queries of one (a prefix's branch, a prompt in parts), and single new tokens.
-        let cases: [(window: Int64, cap: Float, queries: Int, dots: Int64)] = [
-            (0, 0, tokens, 0), (20, 3, tokens, 0), (0, 0, 33, 0), (20, 3, 33, 0), (0, 3, 2, 1),
+        let cases: [(window: Int64, cap: Float, queries: Int)] = [
+            (0, 0, tokens), (20, 3, tokens), (0, 0, 33), (20, 3, 33), (0, 3, 2),
         ]
-        for (window, cap, queries, dots) in cases {
+        for (window, cap, queries) in cases {
             var shape = hone_attention_shape(
                 heads: Int64(heads), key_heads: Int64(keyHeads), head_size: Int64(size), window: window, scale: 0.2,
                 cap: cap)
@@ -143,8 +154,7 @@ import Testing
                                     query: q.baseAddress!, key: k.baseAddress!, value: v.baseAddress!, output: base,
                                     log_sum: base + 2 * queryCount + 2 * keyCount, query_count: Int64(queries),
                                     key_count: Int64(tokens), query_stride: Int64(heads * size),
-                                    key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens),
-                                    by_dot_products: dots)
+                                    key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens))
                                 for head in 0..<heads {
                                     for first in stride(from: 0, to: queries, by: Int(HONE_ATTENTION_ROWS)) {
                                         kernels.attention(
@@ -164,6 +174,58 @@ import Testing
                     }
                 }
             }
+        }
+    }
+
+    @Test(arguments: fast) func attentionBehindAPrefixAgrees(table: Int) {
+        let (prefixed, own, heads, size) = (70, 9, 4, 24)
+        let q = numbers(3 * heads * size)
+        let (k, v) = (numbers(prefixed * 2 * size, index: 1), numbers(prefixed * 2 * size, index: 2))
+        let (ownK, ownV) = (numbers(3 * own * 2 * size, index: 3), numbers(3 * own * 2 * size, index: 4))
+        for (window, cap) in [(Int64(0), Float(0)), (20, 3)] {
+            var shape = hone_attention_shape(
+                heads: Int64(heads), key_heads: 2, head_size: Int64(size), window: window, scale: 0.2, cap: cap)
+            same(table, count: q.count) { kernels, output in
+                var scratch = [Float](repeating: 0, count: Int(hone_attention_scratch(Int64(size))))
+                let parts = [q, k, v, ownK, ownV].map { Tensor($0, shape: [$0.count]) }
+                let (query, key, value) = (parts[0].floats, parts[3].floats, parts[4].floats)
+                output.withUnsafeMutableBufferPointer { buffer in
+                    guard let base = buffer.baseAddress else { return }
+                    var prefix = hone_attention_prefix(
+                        key: parts[1].floats, value: parts[2].floats, key_count: Int64(prefixed),
+                        key_stride: Int64(2 * size))
+                    let queries = (0..<3).map { index in
+                        hone_attention_query(
+                            query: query + index * heads * size, output: base + index * heads * size,
+                            key: key + index * own * 2 * size, value: value + index * own * 2 * size,
+                            key_count: Int64(own - index))
+                    }
+                    for head in [0, 2] {
+                        kernels.prefixed_attention(&shape, &prefix, 3, queries, Int64(head), 2, &scratch)
+                    }
+                }
+                withExtendedLifetime(parts) {}
+            }
+        }
+    }
+
+    @Test(arguments: fast) func drawnTokensAgree(table: Int) {
+        let logits = numbers(3001, from: -9, to: 9)
+        for uniform in [-1, 0, 0.2, 0.77, 0.999_999_999_9] {
+            same(table, count: 4) { kernels, output in
+                var sums = [Double](repeating: 0, count: 3)
+                var drawn = hone_draw()
+                kernels.draw(3001, 0.7, logits, uniform, &sums, &drawn)
+                output = [Float(drawn.token), drawn.log_probability, drawn.entropy, Float(drawn.total)]
+            }
+        }
+        same(table, count: 3001) { kernels, output in
+            var ids = [Int32](repeating: 0, count: 3001)
+            let count = kernels.at_least(3001, 0.7, logits, 2, &ids)
+            output = ids.prefix(Int(count)).map(Float.init)
+            #expect(
+                ids.prefix(Int(count)).elementsEqual(
+                    logits.indices.lazy.filter { logits[$0] * 0.7 >= 2 }.map(Int32.init)))
         }
     }
 

@@ -44,10 +44,26 @@ typedef struct {
     int64_t query_stride;
     int64_t key_stride;
     int64_t log_sum_stride;
-    // Scores as dot products along the head, which pays for a few queries over many keys; for the document and not for
-    // a block of it, because the two ways round differently.
-    int64_t by_dot_products;
 } hone_attention_document;
+
+// Keys and values that several sequences have in common: what stands before each one's own. `key_stride` is that of the
+// sequences' own rows too.
+typedef struct {
+    const float *key;
+    const float *value;
+    int64_t key_count;
+    int64_t key_stride;
+} hone_attention_prefix;
+
+// A token that was appended to a sequence: its row of queries and outputs, and the own rows of its sequence up to and
+// with itself.
+typedef struct {
+    const float *query;
+    float *output;
+    const float *key;
+    const float *value;
+    int64_t key_count;
+} hone_attention_query;
 
 typedef struct {
     int64_t heads;
@@ -76,6 +92,18 @@ typedef struct {
     float bias_correction2;  // 1 - beta2^step
     float gradient_scale;    // multiplies the gradient first: one over the weight of the step, and clipping
 } hone_adamw;
+
+// What `draw` says of a row: the token, ln of its probability, the entropy of the distribution in nats, the highest
+// scaled logit, and the sum of e^(scale * logit - highest).
+typedef struct {
+    int64_t token;
+    float log_probability;
+    float entropy;
+    float highest;
+    double total;
+} hone_draw;
+
+#define HONE_DRAW_BLOCKS(columns) ((columns) / 1024 + 1)
 
 typedef struct {
     const char *name;
@@ -125,6 +153,10 @@ typedef struct {
     // Query rows [first, first + count) of one head. `scratch` holds hone_attention_scratch(head_size) floats.
     void (*attention)(const hone_attention_shape *shape, const hone_attention_document *document, int64_t head,
                       int64_t first, int64_t count, float *scratch);
+    // Queries of several sequences behind one prefix, for the heads [head, head + heads), which share one key head;
+    // count * heads is at most HONE_ATTENTION_ROWS. A query's result does not depend on the others.
+    void (*prefixed_attention)(const hone_attention_shape *shape, const hone_attention_prefix *prefix, int64_t count,
+                               const hone_attention_query *queries, int64_t head, int64_t heads, float *scratch);
     // All queries of the heads that share one key head.
     void (*attention_gradient)(const hone_attention_shape *shape, const hone_attention_document *document,
                                const hone_attention_gradient *gradient, int64_t key_head, float *scratch);
@@ -141,10 +173,21 @@ typedef struct {
                            const int32_t *labels, const float *log_sum, const float *entropy,
                            const float *log_probability_gradient, const float *entropy_gradient);
 
-    // y[r, n] = sum over k of x[r, k] * w[n, k], for few rows: output columns [first, first + count).
+    // One token of softmax(scale * logits); `block_sums` holds HONE_DRAW_BLOCKS(columns) doubles. The first token at
+    // which the cumulative probability exceeds `uniform`, in [0, 1); the most likely one, of equals the lowest, when
+    // it is negative. Sums are those of label_statistics, to the bit.
+    void (*draw)(int64_t columns, float scale, const float *logits, double uniform, double *block_sums,
+                 hone_draw *result);
+    // Writes the numbers of the logits whose scale * logit is `floor` or more, in order; returns how many.
+    int64_t (*at_least)(int64_t columns, float scale, const float *logits, float floor, int32_t *indices);
+
+    // Rows in lanes: turned[r / 16 * 16 * depth + 16 * k + r % 16] = x[r, k]; the last rows are filled up with anything.
+    void (*turn_rows)(int64_t rows, int64_t depth, const float *x, float *turned);
+    // y[r, n] = sum over k of x[r, k] * w[n, k] for output columns [first, first + count), from rows that turn_rows
+    // turned. A row's results depend on the row and the weight alone, however many rows there are.
     // `weight_format`: 0 float32, 1 bfloat16.
-    void (*thin_product)(int64_t rows, int64_t depth, int64_t first, int64_t count, const float *x, int64_t x_stride,
-                         const void *w, int weight_format, float *y, int64_t y_stride);
+    void (*row_product)(int64_t rows, int64_t depth, int64_t first, int64_t count, const float *turned, const void *w,
+                        int weight_format, float *y, int64_t y_stride);
 
     void (*adamw)(const hone_adamw *settings, int64_t count, const float *gradient, float *parameter, float *moment1,
                   float *moment2);
@@ -162,7 +205,7 @@ typedef struct {
 #define HONE_ATTENTION_ROWS 32
 int64_t hone_attention_scratch(int64_t head_size);
 
-// Rows that `thin_product` takes at most.
+// Rows up to which `row_product` is the faster kernel; beyond it serves where rows must not depend on each other.
 #define HONE_THIN_ROWS 32
 
 // The tables this processor can run, fastest first; the last is the plain one. Returns how many were written.

@@ -23,15 +23,17 @@ public final class LowRankAdapter {
     }
 
     /// The layer's result with the difference: [N, in] → [N, out].
-    func callAsFunction(_ x: Tensor, of layer: Linear, dropoutStream: RandomStream?) -> Tensor {
+    func callAsFunction(_ x: Tensor, of layer: Linear, _ pass: ForwardPass) -> Tensor {
+        let rowwise = pass.isRowwise
         var input = x
-        let drops = dropout > 0 && dropoutStream != nil
-        if drops, let dropoutStream {
+        let drops = dropout > 0 && pass.options.dropoutStream != nil
+        if drops, let dropoutStream = pass.options.dropoutStream {
             input = TensorCore.dropout(x, probability: dropout, stream: dropoutStream.substream(layer.path))
         }
-        let difference = linear(linear(input, down.tensor).scaled(by: scale), up.tensor)
+        let difference = linear(
+            linear(input, down.tensor, rowwise: rowwise).scaled(by: scale), up.tensor, rowwise: rowwise)
         guard let magnitude else {
-            return linear(x, layer.weight.tensor, bias: layer.bias?.tensor) + difference
+            return linear(x, layer.weight.tensor, bias: layer.bias?.tensor, rowwise: rowwise) + difference
         }
         // The lengths count as constants in the derivative, as the paper proposes and the reference does.
         let ratio = magnitude.tensor / rowLengths(of: sum(with: layer.weight.value))
@@ -40,7 +42,7 @@ public final class LowRankAdapter {
             let ratioLessOne = ratio.scaled(by: 1, plus: -1)
             return base + linear(input, layer.weight.tensor) * ratioLessOne + difference * ratio
         }
-        let product = (linear(x, layer.weight.tensor) + difference) * ratio
+        let product = (linear(x, layer.weight.tensor, rowwise: rowwise) + difference) * ratio
         return layer.bias.map { product + $0.tensor } ?? product
     }
 

@@ -1,54 +1,9 @@
 import TensorCore
 
-/// What to generate and when to stop.
-public struct GenerationSettings {
-    /// How tokens are drawn.
-    public var sampling = SamplingSettings()
-    /// Tokens of a completion, at most.
-    public var maximumNewTokens = 256
-    /// Tokens that end a completion; the one that did is kept.
-    public var stopTokens: Set<Int> = []
-    /// Texts that end a completion; the token that completed one is kept. They need `decode`.
-    public var stopStrings: [String] = []
-    /// The text of the tokens of a completion.
-    public var decode: (([Int]) -> String)?
-    /// Of the random numbers. A completion's depend on this, its sequence's number and its position alone.
-    public var seed: UInt64 = 0
-    /// Sequences that are computed at once, at most.
-    public var batchLimit = 16
-    /// Prompt tokens that are computed at once, at most; a longer prompt is computed alone.
-    public var promptTokenLimit = 4096
-    /// Whether the adapter takes part.
-    public var adapterEnabled = true
-
-    /// Up to 256 tokens from the model's own distribution.
-    public init() {}
-}
-
-/// Why a completion ended.
-public enum StopReason: String, Sendable, Hashable, CaseIterable {
-    /// A stop token was drawn.
-    case stopToken
-    /// A stop string appeared in the text.
-    case stopString
-    /// It has as many tokens as were asked for.
-    case length
-    /// Prompt and completion fill the model's context.
-    case contextLimit
-}
-
-/// What a model wrote after a prompt.
-public struct Completion: Sendable, Hashable {
-    /// The tokens, the stop token included.
-    public var ids: [Int]
-    /// ln of each token's probability in the distribution it was drawn from, in nats. When the most likely token is
-    /// always taken, in the distribution at temperature 1.
-    public var logProbabilities: [Float]
-    /// Why it ended.
-    public var stopReason: StopReason
-}
-
 /// Writes completions of many prompts at once; a sequence that ends makes room for the next at once.
+///
+/// A completion is the same, to the bit, whatever else is generated with it, however many sequences are computed at once
+/// and on however many threads.
 public struct Generator {
     /// The model that writes.
     public let model: LanguageModel
@@ -58,27 +13,36 @@ public struct Generator {
     /// - Throws: `ModelError` if a setting is out of range or the model is a reward model.
     public init(_ model: LanguageModel, _ settings: GenerationSettings) throws(ModelError) {
         try model.requireLanguageHead()
-        try settings.sampling.check()
-        guard settings.maximumNewTokens >= 1 else { throw ModelError("a completion has at least 1 token") }
-        guard settings.batchLimit >= 1 else { throw ModelError("a batch has at least 1 sequence") }
-        guard settings.stopStrings.isEmpty || settings.decode != nil else {
-            throw ModelError("stop strings need the text of the tokens; give `decode`")
-        }
-        guard settings.stopStrings.allSatisfy({ !$0.isEmpty }) else { throw ModelError("an empty stop string") }
+        try settings.check()
         self.model = model
         self.settings = settings
     }
 
-    /// A sequence that is being written.
-    private struct Sequence {
-        let index: Int
-        let number: Int
-        let prompt: [Int]
-        var completion = Completion(ids: [], logProbabilities: [], stopReason: .length)
-        var seen: Set<Int>
-
-        /// What the cache has not seen: the prompt at first, the last token afterwards.
-        var newTokens: [Int] { completion.ids.last.map { [$0] } ?? prompt }
+    /// Writes the completions of some requests. Each prompt is computed once, and its completions share its cache.
+    ///
+    /// - Parameters:
+    ///   - requests: prompts and how often each is completed.
+    ///   - onToken: called with each token as it is drawn, its request and its number among the request's completions.
+    ///   - onCompletion: called with each completion when it has ended, in an order that depends on their lengths.
+    ///   - continuing: asked when a completion ended with a stop token or a stop string: tokens of a tool or a user, at
+    ///     least one, which are appended and after which the model goes on; `nil` to let it end.
+    ///   - shouldStop: asked between tokens; `true` ends all completions with what they have.
+    /// - Returns: for each request its completions, in order.
+    /// - Throws: `ModelError` if a prompt is empty, fills the context, or has an id outside the vocabulary.
+    public func completions(
+        of requests: [GenerationRequest], onToken: ((_ request: Int, _ sample: Int, _ token: Int) -> Void)? = nil,
+        onCompletion: ((_ request: Int, _ sample: Int, Completion) -> Void)? = nil,
+        continuing: ((_ request: Int, _ sample: Int, Completion) -> [Int]?)? = nil, shouldStop: (() -> Bool)? = nil
+    ) throws(ModelError) -> [[Completion]] {
+        for (index, request) in requests.enumerated() {
+            try check(request.prompt, index)
+            guard request.samples >= 1 else {
+                throw ModelError("\(request.samples) completions; ask for at least 1", location: "prompt \(index + 1)")
+            }
+        }
+        var batch = GenerationBatch(self, requests)
+        (batch.onToken, batch.onCompletion, batch.continuing) = (onToken, onCompletion, continuing)
+        return batch.run(shouldStop)
     }
 
     /// Writes a completion of each prompt.
@@ -95,36 +59,13 @@ public struct Generator {
         shouldStop: (() -> Bool)? = nil
     ) throws(ModelError) -> [Completion] {
         precondition(numbers?.count ?? prompts.count == prompts.count, "as many numbers as prompts")
-        for (index, prompt) in prompts.enumerated() { try check(prompt, index) }
-        var completions = [Completion?](repeating: nil, count: prompts.count)
-        var active: [Sequence] = []
-        var caches: [KVCache] = []
-        var next = 0
-        while next < prompts.count || !active.isEmpty, shouldStop?() != true {
-            var promptTokens = 0
-            while next < prompts.count, active.count < settings.batchLimit,
-                promptTokens == 0 || promptTokens + prompts[next].count <= settings.promptTokenLimit
-            {
-                let prompt = prompts[next]
-                active.append(
-                    Sequence(index: next, number: numbers?[next] ?? next, prompt: prompt, seen: Set(prompt)))
-                caches.append(KVCache(model.configuration))
-                promptTokens += prompt.count
-                next += 1
-            }
-            step(&active, &caches)
-            for index in active.indices.reversed() {
-                let sequence = active[index]
-                if let token = sequence.completion.ids.last { onToken?(sequence.index, token) }
-                guard let reason = stopReason(sequence) else { continue }
-                completions[sequence.index] = sequence.completion
-                completions[sequence.index]?.stopReason = reason
-                active.remove(at: index)
-                caches.remove(at: index)
-            }
+        let requests = prompts.enumerated().map { index, prompt in
+            GenerationRequest(prompt: prompt, key: UInt64(bitPattern: Int64(numbers?[index] ?? index)))
         }
-        for sequence in active { completions[sequence.index] = sequence.completion }
-        return completions.map { $0 ?? Completion(ids: [], logProbabilities: [], stopReason: .length) }
+        return try completions(
+            of: requests, onToken: onToken.map { body in { request, _, token in body(request, token) } },
+            shouldStop: shouldStop
+        ).flatMap { $0 }
     }
 
     private func check(_ prompt: [Int], _ index: Int) throws(ModelError) {
@@ -138,44 +79,5 @@ public struct Generator {
                 "\(prompt.count) tokens fill the model's context of \(model.configuration.contextLength), and no room "
                     + "is left for a completion; shorten it", location: location)
         }
-    }
-
-    /// One token more for every sequence.
-    private func step(_ active: inout [Sequence], _ caches: inout [KVCache]) {
-        var options = ForwardOptions()
-        options.adapterEnabled = settings.adapterEnabled
-        let newTokens = active.map(\.newTokens)
-        let hidden = model.hiddenStates(appending: newTokens, to: &caches, options: options)
-        var end = 0
-        let lastRows = newTokens.map { tokens in
-            end += tokens.count
-            return end - 1
-        }
-        let logits = model.logits(hidden: embedding(hidden, lastRows))
-        let sampler = Sampler(settings: settings.sampling)
-        for index in active.indices {
-            let sequence = active[index]
-            let stream = RandomStream(
-                seed: settings.seed, purpose: "sample", step: sequence.completion.ids.count, index: sequence.number)
-            let token = sampler.sample(logits.slice(index..<index + 1).scalars, seen: sequence.seen) {
-                (Double(stream.word(0)) + Double(stream.word(1)) / 4_294_967_296) / 4_294_967_296
-            }
-            active[index].completion.ids.append(token.id)
-            active[index].completion.logProbabilities.append(token.logProbability)
-            active[index].seen.insert(token.id)
-        }
-    }
-
-    private func stopReason(_ sequence: Sequence) -> StopReason? {
-        let ids = sequence.completion.ids
-        if let last = ids.last, settings.stopTokens.contains(last) { return .stopToken }
-        if !settings.stopStrings.isEmpty, let decode = settings.decode {
-            let text = decode(ids)
-            if settings.stopStrings.contains(where: text.contains) { return .stopString }
-        }
-        if ids.count >= settings.maximumNewTokens { return .length }
-        // The last token of a full context needs no place in the cache.
-        if sequence.prompt.count + ids.count >= model.configuration.contextLength { return .contextLimit }
-        return nil
     }
 }

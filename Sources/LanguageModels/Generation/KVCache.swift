@@ -2,13 +2,13 @@ import TensorCore
 
 /// Keys and values of one sequence in every layer: what generation remembers of the tokens so far.
 ///
-/// A value: a copy shares memory until one of the two grows, so a prompt's cache serves all its completions.
+/// A value: a copy shares memory until one of the two grows.
 public struct KVCache: Sendable {
     /// One for each layer.
     private(set) var layers: [KeyValueRows]
 
     /// Tokens so far.
-    public var count: Int { layers.first?.count ?? 0 }
+    public var count: Int { layers.first?.totalCount ?? 0 }
 
     /// The cache of a sequence that has not begun.
     public init(_ configuration: DecoderConfiguration) {
@@ -16,5 +16,18 @@ public struct KVCache: Sendable {
         layers = configuration.layers.map { _ in rows }
     }
 
-    mutating func append(key: Tensor, value: Tensor, layer: Int) { layers[layer].append(key: key, value: value) }
+    /// A cache whose copies go on from this one each for itself: its tokens become a prefix that is never copied, and
+    /// that the copies read together.
+    ///
+    /// - Precondition: this cache has no such prefix itself.
+    public func asPrefix() -> KVCache {
+        var copy = self
+        copy.layers = layers.map { KeyValueRows(after: KeyValuePrefix($0)) }
+        return copy
+    }
+
+    /// Appends some rows of a layer's keys and values, [T, K·E] each.
+    mutating func append(key: Tensor, value: Tensor, rows: Range<Int>, layer: Int) {
+        layers[layer].append(key: key, value: value, rows: rows)
+    }
 }

@@ -81,7 +81,7 @@ final class GroupedQueryAttention: Module {
         var sequences: [KeyValueRows] = []
         for (sequence, length) in pass.lengths.enumerated() {
             let rows = start..<start + length
-            pass.caches?[sequence].append(key: key.slice(rows), value: value.slice(rows), layer: index)
+            pass.caches?[sequence].append(key: key, value: value, rows: rows, layer: index)
             if let cache = pass.caches?[sequence] { sequences.append(cache.layers[index]) }
             start += length
         }

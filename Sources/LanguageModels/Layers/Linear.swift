@@ -34,9 +34,9 @@ public final class Linear: Module {
 
     func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
         guard let adapter, pass.options.adapterEnabled else {
-            return linear(x, weight.tensor, bias: bias?.tensor)
+            return linear(x, weight.tensor, bias: bias?.tensor, rowwise: pass.isRowwise)
         }
-        return adapter(x, of: self, dropoutStream: pass.options.dropoutStream)
+        return adapter(x, of: self, pass)
     }
 
     public func visit(_ body: (String, Parameter) -> Void) {

@@ -55,23 +55,29 @@ package enum MatrixProduct {
 
     /// y [rows, outputs] = x [rows, depth] · w [outputs, depth]ᵀ for any format of w.
     ///
-    /// Few rows take a kernel of dot products whose sums do not depend on how many rows there are.
+    /// Few rows take a kernel in which a row's sums do not depend on how many rows there are; with `rowwise` all do.
     package static func multiplyByWeight(
-        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, into y: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, into y: UnsafeMutablePointer<Float>, rowwise: Bool
     ) {
         let (outputs, depth) = (weight.shape[0], weight.shape[1])
-        if rows <= Int(HONE_THIN_ROWS), weight.dtype != .float16 {
-            let kernels = Kernels.current
-            let step = max(16, (32_768 / max(1, depth * rows) + 15) / 16 * 16)
-            Parallel.forEach((outputs + step - 1) / step) { index in
-                let first = index * step
-                kernels.thin_product(
-                    Int64(rows), Int64(depth), Int64(first), Int64(min(step, outputs - first)), x, Int64(depth),
-                    weight.bytes, weight.dtype == .bfloat16 ? 1 : 0, y, Int64(outputs))
-            }
-            return
+        guard rowwise || rows <= Int(HONE_THIN_ROWS) else {
+            let wide = weight.converted(to: .float32)
+            return multiply(x, wide.floats, transposed: .second, into: y, m: rows, n: outputs, k: depth)
         }
-        let wide = weight.converted(to: .float32)
-        multiply(x, wide.floats, transposed: .second, into: y, m: rows, n: outputs, k: depth)
+        let weight = weight.dtype == .float16 ? weight.converted(to: .float32) : weight
+        let kernels = Kernels.current
+        let padded = (rows + 15) / 16 * 16
+        let turned = Storage(byteCount: 4 * padded * depth)
+        let turnedFloats = turned.pointer.assumingMemoryBound(to: Float.self)
+        kernels.turn_rows(Int64(rows), Int64(depth), x, turnedFloats)
+        // About half a million multiplications a piece: more than handing it over costs, and enough pieces to share.
+        let step = max(16, ((1 << 19) / max(1, depth * padded) + 15) / 16 * 16)
+        Parallel.forEach((outputs + step - 1) / step) { index in
+            let first = index * step
+            kernels.row_product(
+                Int64(rows), Int64(depth), Int64(first), Int64(min(step, outputs - first)), turnedFloats, weight.bytes,
+                weight.dtype == .bfloat16 ? 1 : 0, y, Int64(outputs))
+        }
+        withExtendedLifetime(turned) {}
     }
 }

@@ -193,60 +193,13 @@ private struct PackedLayout: Sendable {
                 log_sum: logSums.map { $0 + start }, query_count: Int64(lengths[document]),
                 key_count: Int64(lengths[document] + (prefix.map { lengths[$0] } ?? 0)),
                 query_stride: Int64(query.columns), key_stride: Int64(key.packed.columns),
-                log_sum_stride: Int64(query.rows), by_dot_products: 0)
+                log_sum_stride: Int64(query.rows))
         }
     }
 }
-
-/// Keys and values of one sequence: rows 0 ..< `count` of [capacity, K·E] tensors count.
-public struct KeyValueRows: Sendable {
-    /// Keys and values, [capacity, K·E] each.
-    public var key, value: Tensor
-    /// Rows in use.
-    public var count: Int
-
-    /// Rows 0 ..< `count` of `key` and `value`.
-    public init(key: Tensor, value: Tensor, count: Int) {
-        self.key = key
-        self.value = value
-        self.count = count
-    }
-}
-
-/// Attention of the last tokens of several sequences over all their keys, for generation. Not differentiable.
-///
-/// A sequence's result does not depend on the other sequences of the call.
-///
-/// - Parameters:
-///   - query: [ΣN, H·E], the new tokens of each sequence in order.
-///   - counts: new tokens of each sequence.
-///   - sequences: keys and values, those of the new tokens included.
-/// - Returns: [ΣN, H·E].
-public func attention(
-    query: Tensor, counts: [Int], over sequences: [KeyValueRows], shape: AttentionShape
-) -> Tensor {
-    precondition(
-        counts.count == sequences.count && counts.reduce(0, +) == query.rows,
-        "\(query.shape) queries for \(counts) new tokens of \(sequences.count) sequences")
-    return Tensor(query.shape) { output in
-        var start = 0
-        let documents = zip(counts, sequences).map { count, rows in
-            defer { start += count * query.columns }
-            return hone_attention_document(
-                query: query.floats + start, key: rows.key.floats, value: rows.value.floats, output: output + start,
-                log_sum: nil, query_count: Int64(count), key_count: Int64(rows.count),
-                query_stride: Int64(query.columns), key_stride: Int64(rows.key.columns), log_sum_stride: 0,
-                by_dot_products: count < fewQueries ? 1 : 0)
-        }
-        run(documents, shape: shape)
-    }
-}
-
-/// Below as many new tokens turning the keys round costs more than it gains.
-private let fewQueries = 4
 
 /// One task for each head and block of queries.
-private func run(_ documents: [hone_attention_document], shape: AttentionShape) {
+func run(_ documents: [hone_attention_document], shape: AttentionShape) {
     let block = Int(HONE_ATTENTION_ROWS)
     var tasks: [(document: Int, head: Int, first: Int)] = []
     for (index, document) in documents.enumerated() {
@@ -271,7 +224,7 @@ private func run(_ documents: [hone_attention_document], shape: AttentionShape) 
     }
 }
 
-private func withScratch(_ shape: AttentionShape, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+func withScratch(_ shape: AttentionShape, _ body: (UnsafeMutablePointer<Float>) -> Void) {
     let scratch = Storage(byteCount: 4 * Int(hone_attention_scratch(Int64(shape.headSize))))
     body(scratch.pointer.assumingMemoryBound(to: Float.self))
 }

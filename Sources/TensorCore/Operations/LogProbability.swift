@@ -92,9 +92,10 @@ public func labelLogProbabilities(
         logSquareSum: values[5])
 }
 
-/// The logits themselves, [N, V], for generation and for checks on small inputs. Not differentiable.
+/// The logits themselves, [N, V], for generation and for checks on small inputs. A row's do not depend on the other
+/// rows. Not differentiable.
 public func logits(_ hidden: Tensor, _ weight: Tensor, transform: LogitTransform = LogitTransform()) -> Tensor {
-    let product = linear(hidden.detached, weight.detached)
+    let product = linear(hidden.detached, weight.detached, rowwise: true)
     guard let cap = transform.softCap else {
         return transform.scale == 1 ? product : product.scaled(by: transform.scale)
     }

@@ -4,8 +4,10 @@
 ///   - x: [N, in], `float32`; more leading dimensions count as rows.
 ///   - weight: [out, in]; `float32`, or `bfloat16` or `float16` when it is frozen.
 ///   - bias: [out].
+///   - rowwise: whether a row's result must not depend, to the bit, on the other rows of `x`, as generation needs it; up
+///     to 32 rows it never does. Many rows are then slower.
 /// - Returns: [N, out].
-public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) -> Tensor {
+public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, rowwise: Bool = false) -> Tensor {
     let (outputs, depth) = (weight.shape[0], weight.shape[1])
     precondition(
         weight.shape.count == 2 && x.columns == depth, "a weight of shape \(weight.shape) for \(x.shape)")
@@ -13,7 +15,7 @@ public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) -> Tensor
     let rows = x.rows
     let (input, matrix) = (x.detached, weight.detached)
     let result = Tensor(x.shape.dropLast() + [outputs]) { output in
-        MatrixProduct.multiplyByWeight(input.floats, rows: rows, matrix, into: output)
+        MatrixProduct.multiplyByWeight(input.floats, rows: rows, matrix, into: output, rowwise: rowwise)
     }
     let product = recorded(result, from: [x, weight]) { upstream in
         let gradient = upstream.gradient
@@ -71,6 +73,10 @@ extension OperationSample {
             "linear, many rows", inputs: [.random([40, 6]), .random([5, 6])],
             apply: { [TensorCore.linear($0[0], $0[1])] },
             reference: { inputs in [Self.linear(inputs[0], inputs[1], depth: 6, bias: nil)] }),
+        OperationSample(
+            "linear, many rows, each for itself", inputs: [.random([150, 300]), .random([5, 300])],
+            apply: { [TensorCore.linear($0[0], $0[1], rowwise: true)] },
+            reference: { inputs in [Self.linear(inputs[0], inputs[1], depth: 300, bias: nil)] }),
         OperationSample(
             "matmul", inputs: [.random([4, 3]), .random([3, 5])], apply: { [matmul($0[0], $0[1])] },
             reference: { inputs in

@@ -12,24 +12,3 @@ extension Tensor {
         withExtendedLifetime(rows) { (mutableFloats() + start * stride).update(from: source, count: count) }
     }
 }
-
-extension KeyValueRows {
-    /// No rows, for keys of `columns` numbers (K·E).
-    public init(columns: Int) { self.init(key: .zeros([0, columns]), value: .zeros([0, columns]), count: 0) }
-
-    /// Appends keys and values, [N, K·E] each. Memory doubles when it is full, so appending costs a constant a row.
-    public mutating func append(key newKey: Tensor, value newValue: Tensor) {
-        let needed = count + newKey.rows
-        if needed > key.shape[0] {
-            let capacity = max(needed, 2 * key.shape[0], 32)
-            for path in [\KeyValueRows.key, \KeyValueRows.value] {
-                var grown = Tensor.zeros([capacity, self[keyPath: path].columns])
-                grown.setRows(from: 0, to: self[keyPath: path].slice(0..<count))
-                self[keyPath: path] = grown
-            }
-        }
-        key.setRows(from: count, to: newKey)
-        value.setRows(from: count, to: newValue)
-        count = needed
-    }
-}

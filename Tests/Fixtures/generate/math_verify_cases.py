@@ -67,7 +67,7 @@ assert len(cases) == source.count(".init("), "a case is written in a way that th
 lines = []
 for gold, answer, tier in cases:
     reference = parse(f"${gold}$")
-    same = bool(reference) and bool(verify(reference, parse(f"so $\\boxed{{{answer}}}$, as asked")))
+    same = bool(reference) and bool(verify(reference, parse(f"so $\\boxed{{{answer}}}$, as asked"), timeout_seconds=30))
     line = {"reference": gold, "answer": answer, "math_verify": same}
     if same != (tier != "nil"):
         why = WHY.get(f"{gold}|{answer}")
