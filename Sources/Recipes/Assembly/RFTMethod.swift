@@ -16,6 +16,23 @@ struct EncodedPrompt: Sendable {
     var isOverlong: Bool
 }
 
+/// What a row asks.
+struct AskedRow: Sendable {
+    /// Where the row is, `file:line`.
+    var source: String
+    var item: String
+    var ids: [Int32]
+    /// The prompt as the model sees it.
+    var text: String
+    /// The prompt as messages; empty for plain text.
+    var messages: [JSON]
+    /// The row's columns.
+    var row: JSON
+    /// The row's own answer; `nil` where it has none.
+    var completion: JSON?
+    var reasoningIsOpen: Bool
+}
+
 /// Reward fine-tuning: the model answers prompts, verifiers judge the answers, and better ones become more likely.
 struct RFTMethod: Method {
     private let recipe: Recipe
@@ -38,6 +55,21 @@ struct RFTMethod: Method {
     // MARK: Rows
 
     func encode(_ record: TrainingRecord) throws -> EncodedPrompt {
+        let row = try asked(record)
+        let bound: BoundRewards
+        do {
+            bound = try rewards.bind(row: row.row, completion: row.completion, item: row.item)
+        } catch {
+            throw EncodingError(source: row.source, message: "\(error)")
+        }
+        let prompt = RolloutPrompt(
+            source: row.source, item: row.item, ids: row.ids, text: row.text, messages: row.messages, row: row.row,
+            reasoningIsOpen: row.reasoningIsOpen, rewards: bound)
+        return EncodedPrompt(prompt: prompt, isOverlong: row.ids.count > longestPrompt)
+    }
+
+    /// What a row asks, before it is known whether its answers can be judged.
+    func asked(_ record: TrainingRecord) throws -> AskedRow {
         let info = record.info
         let source = "\(info.provenance.file):\(info.provenance.line)"
         let ids = try encoder.prompt(record).map { Int32($0) }
@@ -51,18 +83,11 @@ struct RFTMethod: Method {
         for (name, value) in [("prompt", Self.promptColumn(record)), ("completion", completion)] {
             if let value, row[name] == nil { row[name] = value }
         }
-        let item = info.id ?? Self.name(of: record)
-        let bound: BoundRewards
-        do {
-            bound = try rewards.bind(row: .object(row), completion: completion, item: item)
-        } catch {
-            throw EncodingError(source: source, message: "\(error)")
-        }
         let shown = encoder.tokenizer.decode(ids.map { Int($0) }, skipSpecialTokens: false)
-        let prompt = RolloutPrompt(
-            source: source, item: item, ids: ids, text: Self.plainText(record) ?? shown,
-            messages: messages, row: .object(row), reasoningIsOpen: Self.opensReasoning(shown), rewards: bound)
-        return EncodedPrompt(prompt: prompt, isOverlong: ids.count > longestPrompt)
+        return AskedRow(
+            source: source, item: info.id ?? Self.name(of: record), ids: ids, text: Self.plainText(record) ?? shown,
+            messages: messages, row: .object(row), completion: completion,
+            reasoningIsOpen: Self.opensReasoning(shown))
     }
 
     /// Tokens of a prompt that leaves room for an answer of one token.
@@ -153,8 +178,31 @@ struct RFTMethod: Method {
     func objective(
         for model: LanguageModel, rows: inout [RolloutPrompt], held: inout [RolloutPrompt], preparation: Preparation
     ) throws -> PolicyObjective {
+        if settings.preflight, rollout.engine == .inprocess, !preparation.isResuming {
+            try tryRewards(model, preparation)
+        }
         let reference = try ReferenceAssembly.policy(settings.reference, model: model, preparation)
         return try PolicyObjective(settings: settings.policy(rollout), reference: reference)
+    }
+
+    /// Tries the rewards before anything is learned from them.
+    ///
+    /// - Throws: `CommandFailure` when the run would learn the wrong thing, or nothing.
+    private func tryRewards(_ model: LanguageModel, _ preparation: Preparation) throws {
+        let trial = RewardTrial(
+            preparation.loaded, method: self, prompts: min(64, max(8, 2 * settings.promptsPerStep)))
+        let report = try trial.report(
+            on: trial.rows(), engine: engine(model), stop: { preparation.stop.isRequested })
+        for check in report.checks { preparation.terminal.note("preflight  \(check.name.rawValue): \(check.result)") }
+        let findings = report.findings.filter { $0.severity != .note }
+        guard report.isSound else {
+            throw CommandFailure(
+                message: "the rewards are not ready for a run, which would learn the wrong thing:\n"
+                    + findings.map { "  \($0.message)" + ($0.fix.isEmpty ? "" : ". \($0.fix)") }.joined(separator: "\n")
+                    + "\nLook closer with `hone verify`; `rft: {preflight: false}` trains all the same",
+                status: .fellShort)
+        }
+        for finding in findings { preparation.terminal.note("! \(finding.message)") }
     }
 
     func measure(
@@ -168,6 +216,11 @@ struct RFTMethod: Method {
         var stream = stream
         // An epoch is told by the prompts that were drawn, as steps may draw more than others.
         stream.stepsPerPass = nil
+        if settings.numIterations == 1, settings.beta == 0 {
+            preparation.terminal.note(
+                "note       each answer is trained on once, so the loss is near 0 whatever is learned: watch reward, "
+                    + "grad_norm and groups/informative")
+        }
         let steps = RewardSteps(
             stream, engine: try engine(model), rewards: rewards, model: model, objective: objective,
             settings: try collection(limit), curriculum: settings.curriculum.map { Curriculum($0.settings) },

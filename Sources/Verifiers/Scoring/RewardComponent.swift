@@ -93,7 +93,10 @@ public struct RewardComponent: Sendable {
     }
 
     /// Whether a verdict counts as solved: as it says, or else when it is the highest of the verifier's range.
-    func passes(_ score: Score) -> Bool { score.passed ?? (score.value >= verifier.range.upperBound) }
+    func isPassed(_ outcome: ComponentOutcome) -> Bool {
+        guard outcome.status == .scored, let value = outcome.value else { return false }
+        return outcome.passed ?? (value >= verifier.range.upperBound)
+    }
 }
 
 /// Where a row says what a verifier is to expect.

@@ -61,6 +61,19 @@ public struct RewardSet: Sendable {
         order = phases.flatMap { roles in components.indices.filter { roles.contains(components[$0].role) } }
     }
 
+    /// The same verifiers as they are tried before a run: every one is asked, nothing is remembered of other calls,
+    /// and no failure is hidden or ends it.
+    func onTrial(workers: Int? = nil) throws(VerifierFailure) -> RewardSet {
+        let parts = components.map { component in
+            var component = component
+            component.onError = .exclude
+            return component
+        }
+        return try RewardSet(
+            parts, combination: combination, range: range, gateValue: gateValue, stopsAtGates: false, seed: seed,
+            workers: workers ?? self.workers, backoff: backoff)
+    }
+
     private static func check(
         _ components: [RewardComponent], _ combination: RewardCombination, _ gateValue: Double
     ) throws(VerifierFailure) {
@@ -111,8 +124,6 @@ public struct RewardSet: Sendable {
     public func bind(row: JSON, completion: JSON? = nil, item: String) throws(VerifierFailure) -> BoundRewards {
         var verifiers: [BoundVerifier] = []
         var hash = SHA256()
-        hash.update(part: item)
-        hash.update(part: row.text())
         for component in components {
             do throws(VerifierFailure) {
                 let reference = try component.reference.value(in: row, completion: completion)
@@ -124,7 +135,10 @@ public struct RewardSet: Sendable {
                 throw failure
             }
         }
-        return BoundRewards(item: item, verifiers: verifiers, identity: hash.finalized())
+        let expectation = hash.finalized()
+        hash.update(part: item)
+        hash.update(part: row.text())
+        return BoundRewards(item: item, verifiers: verifiers, identity: hash.finalized(), expectation: expectation)
     }
 
     /// Judges rollouts.
@@ -204,6 +218,8 @@ public struct BoundRewards: Sendable {
     public let verifiers: [BoundVerifier]
     /// Stands for the row and what it expects.
     let identity: SHA256.Digest
+    /// Stands for what the row expects.
+    let expectation: SHA256.Digest
 }
 
 /// The rollouts of one row, and what the row expects.
