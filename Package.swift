@@ -3,7 +3,7 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
+//   0  CKernels, COpenBLAS, CSpawn, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
 //   2  LanguageModels                     3  Training
 //   4  SFT, DPO, RFT, Evaluation                  5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
@@ -33,6 +33,7 @@ let package = Package(
     targets: [
         .target(name: "CKernels"),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CSpawn"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
@@ -44,7 +45,7 @@ let package = Package(
             dependencies: ["CZstd", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "Verifiers",
-            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+            dependencies: ["CSpawn", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
             name: "Datasets",
             dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
@@ -150,6 +151,12 @@ let package = Package(
             dependencies: [
                 "DPO", "LanguageModels", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "RFTTests",
+            dependencies: [
+                "LanguageModels", "RFT", "ShardIO", "TensorCore", "TestSupport", "TextCore", "Tokenization", "Training",
+                "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
             name: "RecipesTests",

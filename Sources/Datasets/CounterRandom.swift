@@ -1,11 +1,11 @@
 /// Random numbers that are a function of (key, how many were drawn): the same on every machine and toolchain.
 ///
 /// SplitMix64 with the key as its state (Steele, Lea and Flood, 2014); good enough to choose phrases by.
-struct CounterRandom {
+public struct CounterRandom: Sendable {
     private var state: UInt64
 
     /// A stream for one thing, told apart by `parts`.
-    init(_ parts: UInt64...) {
+    public init(_ parts: UInt64...) {
         state = parts.reduce(0x243F_6A88_85A3_08D3) { Self.mixed($0 ^ Self.mixed($1 &+ 0x9E37_79B9_7F4A_7C15)) }
     }
 
@@ -17,7 +17,7 @@ struct CounterRandom {
     }
 
     /// 64 random bits.
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         return Self.mixed(state)
     }
@@ -25,21 +25,21 @@ struct CounterRandom {
     /// A number in `0 ..< bound`. The bias of the multiplication is below bound / 2^64.
     ///
     /// - Precondition: `bound` is positive.
-    mutating func below(_ bound: Int) -> Int {
+    public mutating func below(_ bound: Int) -> Int {
         precondition(bound > 0, "a random number below \(bound)")
         return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
     }
 
     /// True in `percent` of a hundred draws.
-    mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+    public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 
     /// One of the elements.
     ///
     /// - Precondition: there is one.
-    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+    public mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 
     /// The numbers `0 ..< count` in random order (Fisher and Yates).
-    mutating func permutation(_ count: Int) -> [Int] {
+    public mutating func permutation(_ count: Int) -> [Int] {
         var numbers = Array(0..<count)
         for last in stride(from: count - 1, to: 0, by: -1) { numbers.swapAt(last, below(last + 1)) }
         return numbers

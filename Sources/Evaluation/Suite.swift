@@ -43,6 +43,8 @@ public struct SuiteItem: Sendable {
     public var prompt: [Int]
     /// The verifier with what it expects; `nil` where a loss is measured.
     public var verifier: BoundVerifier?
+    /// The question as verifiers see it, without an answer.
+    public var question: Rollout
     /// What is expected, as text for tables.
     public var expected: String
     /// The label that is expected, where the verifier tells labels apart.
@@ -52,12 +54,13 @@ public struct SuiteItem: Sendable {
 
     /// A question.
     public init(
-        source: String, prompt: [Int], verifier: BoundVerifier? = nil, expected: String = "", label: String? = nil,
-        row: EncodedRow? = nil
+        source: String, prompt: [Int], verifier: BoundVerifier? = nil, question: Rollout = Rollout(""),
+        expected: String = "", label: String? = nil, row: EncodedRow? = nil
     ) {
         self.source = source
         self.prompt = prompt
         self.verifier = verifier
+        self.question = question
         self.expected = expected
         self.label = label
         self.row = row

@@ -92,7 +92,8 @@ public struct SuiteRunner {
 
     private func judgeAnswers(_ suite: Suite) throws -> SuiteResult {
         let answers = try answers(suite.items, judgement: suite.judgement)
-        let outcomes = zip(suite.items, answers).map { Self.outcome($0, $1) }
+        let verdicts = Self.verdicts(suite.items, answers)
+        let outcomes = zip(zip(suite.items, answers), verdicts).map { Self.outcome($0.0, $0.1, $1) }
         let judged = outcomes.compactMap(\.score)
         let passed = outcomes.count { $0.passed }
         var result = SuiteResult(name: suite.name, count: outcomes.count, seconds: 0, outcomes: outcomes)
@@ -108,25 +109,61 @@ public struct SuiteRunner {
     }
 
     /// A verifier that fails has not scored 0: the outcome has no score, and says why.
-    private static func outcome(_ item: SuiteItem, _ answer: Answer) -> SuiteResult.Outcome {
+    private static func outcome(
+        _ item: SuiteItem, _ answer: Answer, _ verdict: Result<Verdict, VerifierFailure>?
+    ) -> SuiteResult.Outcome {
         var outcome = SuiteResult.Outcome(
             source: item.source, expected: item.expected, answer: answer.text, passed: false, stopped: answer.stopped)
-        guard let verifier = item.verifier else { return outcome }
-        let rollout = Rollout(
-            answer.text, stopReason: answer.stopped ? .stop : .length, tokenCount: answer.tokenCount)
-        do {
-            switch try verifier.verify(rollout) {
-            case .score(let score):
-                outcome.score = score.value
-                outcome.passed = score.passed ?? (score.value >= 1)
-                outcome.extracted = score.extracted
-                outcome.note = score.note
-            case .abstain(let reason): outcome.note = "no verdict: \(reason)"
-            }
-        } catch {
-            outcome.note = "the verifier failed: \(error)"
+        switch verdict {
+        case .success(.score(let score)):
+            outcome.score = score.value
+            outcome.passed = score.passed ?? (score.value >= (item.verifier?.range.upperBound ?? 1))
+            outcome.extracted = score.extracted
+            outcome.note = score.note
+        case .success(.abstain(let reason)): outcome.note = "no verdict: \(reason)"
+        case .failure(let failure): outcome.note = "the verifier failed: \(failure)"
+        case nil: break
         }
         return outcome
+    }
+
+    /// Verifiers that wait do so together, a few at a time; the order of the answers is kept.
+    private static func verdicts(
+        _ items: [SuiteItem], _ answers: [Answer]
+    ) -> [Result<Verdict, VerifierFailure>?] {
+        let calls = zip(items, answers).map { item, answer -> (BoundVerifier, Rollout)? in
+            guard let verifier = item.verifier else { return nil }
+            var rollout = item.question
+            rollout.fullText = answer.text
+            rollout.stopReason = answer.stopped ? .stop : .length
+            rollout.tokenCount = answer.tokenCount
+            return (verifier, rollout)
+        }
+        guard calls.contains(where: { $0.map { !$0.0.isImmediate } ?? false }) else {
+            return calls.map { call in
+                call.map { call in Result { () throws(VerifierFailure) in try call.0.verify(call.1) } }
+            }
+        }
+        return Task.detached {
+            await withTaskGroup(of: (Int, Result<Verdict, VerifierFailure>?).self) { group in
+                var verdicts = [Result<Verdict, VerifierFailure>?](repeating: nil, count: calls.count)
+                for index in calls.indices {
+                    // As many at once as an endpoint is likely to bear.
+                    if index >= 16, let (done, verdict) = await group.next() { verdicts[done] = verdict }
+                    group.addTask {
+                        guard let (verifier, rollout) = calls[index] else { return (index, nil) }
+                        do throws(VerifierFailure) {
+                            let context = VerificationContext(deadline: .now + .seconds(120))
+                            return (index, .success(try await verifier.verify(rollout, in: context)))
+                        } catch {
+                            return (index, .failure(error))
+                        }
+                    }
+                }
+                for await (done, verdict) in group { verdicts[done] = verdict }
+                return verdicts
+            }
+        }.waited()
     }
 
     private func measureLoss(_ suite: Suite, asPerplexity: Bool) throws -> SuiteResult {

@@ -108,7 +108,7 @@ public struct PolicyBatch: Sendable {
 
 extension [Float] {
     /// The quantile `share` of the numbers, between two of them by linear interpolation; `nil` of none.
-    func quantile(_ share: Double) -> Float? {
+    package func quantile(_ share: Double) -> Float? {
         guard !isEmpty else { return nil }
         let sorted = sorted()
         let place = Swift.min(Swift.max(share, 0), 1) * Double(count - 1)

@@ -7,7 +7,8 @@ extension PolicyObjective {
     /// tokens now, and what the reference says. Nothing is trained.
     ///
     /// - Parameters:
-    ///   - groups: with their advantages.
+    ///   - groups: with their advantages, so that those without a signal need no computation; all are computed while
+    ///     none has one.
     ///   - model: the policy as it is.
     ///   - isReused: whether more than one step is made with these answers, so that the policy as it is now must be
     ///     remembered.
@@ -22,7 +23,9 @@ extension PolicyObjective {
         let needsOld = isReused || settings.samplingCorrection != nil || inAdvantage
         let needsEntropy = settings.topEntropyQuantile < 1 && settings.scope == .step
         if needsOld || needsEntropy {
-            try fill(&groups, limit, skipsIdle: !inAdvantage && !needsEntropy) { packed in
+            let skipsIdle =
+                !inAdvantage && !needsEntropy && groups.contains { $0.samples.contains(where: \.hasAdvantage) }
+            try fill(&groups, limit, skipsIdle: skipsIdle) { packed in
                 let labels = packed.answers.labelLogProbabilities(model, temperature: self.settings.temperature)
                 return [
                     needsOld ? (\.oldLogProbabilities, labels.logProbability.scalars) : nil,
@@ -65,7 +68,7 @@ extension PolicyObjective {
     ) throws(TrainingError) {
         var chosen = groups.indices.filter { !skipsIdle || settings.trains(groups[$0]) }[...]
         while !chosen.isEmpty {
-            // Whole groups: they are as large as the step that trains on them, or its micro-batches cut them finer.
+            // Whole groups: without a gradient they take a fraction of what training on them takes.
             let lengths = chosen.map { index in
                 groups[index].samples.reduce(groups[index].prompt.count) { $0 + $1.completion.count }
             }

@@ -158,7 +158,8 @@ public final class PolicyObjective: Objective {
             // A step's threshold is one of the entropies before the step, so that all its micro-batches can know it.
             let entropies = totals.entropyThreshold == nil ? now : active.values(\.entropies) { now[$0] }
             let threshold = totals.entropyThreshold ?? now.quantile(1 - settings.topEntropyQuantile) ?? 0
-            for (index, entropy) in entropies.enumerated() where entropy < threshold { kept[index] = 0 }
+            // Answers that begin alike have tokens of the same entropy, which rounding must not tell apart.
+            for (index, entropy) in entropies.enumerated() where entropy < threshold - 1e-5 { kept[index] = 0 }
         }
         return Tensor(kept, shape: [kept.count])
     }

@@ -1,4 +1,5 @@
 public import DPO
+import Datasets
 public import Verifiers
 
 /// Everything that a name in a recipe may stand for, as a value: built in one place and passed to the commands.
@@ -17,8 +18,12 @@ public struct Registry: Sendable {
     /// What comes with Hone.
     public init() {
         verifiers = .builtin
+        verifiers.register(ProceduralVerifier.self)
         losses = .standard
     }
+
+    /// Names of the verifiers that come with Hone.
+    static let standardVerifiers = Set(Registry().verifiers.names)
 
     /// The registry of the command that runs.
     @TaskLocal package static var current = Registry()

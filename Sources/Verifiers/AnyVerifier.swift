@@ -51,11 +51,21 @@ public struct AnyVerifier: Sendable {
         name: String, range: ClosedRange<Double> = 0...1, traits: VerifierTraits = VerifierTraits(),
         bind: @escaping @Sendable (_ reference: JSON) throws(VerifierFailure) -> BoundVerifier
     ) {
+        self.init(name: name, range: range, traits: traits, scope: .rollout, bind: bind)
+    }
+
+    /// A verifier that is made of closures and wants its rollouts together.
+    ///
+    /// - Parameter verifyBatch: judges a batch, where that is its scope.
+    init(
+        name: String, range: ClosedRange<Double>, traits: VerifierTraits, scope: Scope, verifyBatch: BatchCall? = nil,
+        bind: @escaping @Sendable (_ reference: JSON) throws(VerifierFailure) -> BoundVerifier
+    ) {
         self.name = name
         self.range = range
         self.traits = traits
-        scope = .rollout
-        verifyBatch = nil
+        self.scope = scope
+        self.verifyBatch = verifyBatch
         bindReference = { (json: JSON) throws(VerifierFailure) -> BoundVerifier in
             do throws(VerifierFailure) { return try bind(json) } catch { throw error.named(name) }
         }
@@ -168,18 +178,19 @@ public struct BoundVerifier: Sendable {
         }
     }
 
-    private init(
-        name: String, range: ClosedRange<Double>, probes: [VerifierProbe], immediate: Immediate?,
-        waiting: @escaping Waiting
+    /// A verifier of one row that is made of closures.
+    init(
+        name: String, range: ClosedRange<Double>, probes: [VerifierProbe], reference: any Sendable = NoReference(),
+        immediate: Immediate? = nil, group: Group? = nil, ofTurn: OfTurn? = nil, waiting: @escaping Waiting
     ) {
         self.name = name
         self.range = range
         self.probes = probes
-        reference = NoReference()
+        self.reference = reference
         self.immediate = immediate
         self.waiting = waiting
-        group = nil
-        ofTurn = nil
+        self.group = group
+        self.ofTurn = ofTurn
     }
 
     /// Whether the verifier only computes, so that `verify(_:)` may be called.

@@ -12,6 +12,8 @@ public struct VerifierEnvironment: Sendable {
     public var verifiers: VerifierRegistry
     /// The run's.
     public var seed: UInt64
+    /// What processes of verifiers may use.
+    public var workers = WorkerLimits()
 
     /// The process's own variables and folder, the built-in verifiers and no cache.
     public init(
@@ -40,6 +42,9 @@ public struct VerifierTraits: Sendable, Hashable {
     public var isBlocking = false
     /// It runs what a model wrote.
     public var runsUntrustedCode = false
+    /// It ends every call by its deadline, whatever happens in it, and does not count the time that a call waits for
+    /// its turn; nobody else has to watch the clock.
+    public var keepsDeadlines = false
     /// How long a call may take where a recipe does not say.
     public var timeout: Duration = .seconds(10)
 

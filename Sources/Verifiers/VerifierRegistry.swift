@@ -42,11 +42,30 @@ public struct VerifierRegistry: Sendable {
         var registry = VerifierRegistry()
         registry.register(ExactMatch.self)
         registry.register(Contains.self)
+        registry.register(StringCheck.self)
+        registry.register(Choice.self)
         registry.register(Label.self)
+        registry.register(MultilabelF1.self)
         registry.register(Numeric.self)
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
+        registry.register(FormatTags.self)
+        registry.registerLength()
+        registry.register(Repetition.self)
+        registry.register(BLEU.self)
+        registry.register(GLEU.self)
+        registry.register(ROUGEN.self)
+        registry.register(ROUGEL.self)
+        registry.register(CharacterF.self)
+        registry.register(EditSimilarity.self)
+        registry.register(FuzzyMatch.self)
+        registry.register(SequenceMatcher.self)
+        registry.register(JSONSchemaMatch.self)
+        registry.register(JSONF1.self)
+        registry.register(ToolCallMatch.self)
+        registry.registerComposite()
         registry.register(Recorded.self)
+        registry.registerCommand()
         return registry
     }
 
@@ -86,7 +105,7 @@ public struct VerifierRegistry: Sendable {
     /// Makes a verifier from its name and its options.
     ///
     /// - Parameters:
-    ///   - name: a registered name.
+    ///   - name: a registered name, or a file with a verifier (`VerifierFile`).
     ///   - options: an object of the verifier's own options.
     ///   - environment: what the verifier may use.
     /// - Throws: `VerifierFailure` of kind `configuration` when the name or an option is unknown (with the nearest), or
@@ -95,6 +114,13 @@ public struct VerifierRegistry: Sendable {
         _ name: String, options: JSON = [:], in environment: VerifierEnvironment = VerifierEnvironment()
     ) throws(VerifierFailure) -> AnyVerifier {
         guard let entry = entries[name] else {
+            if VerifierFile.isNamed(by: name) {
+                do throws(VerifierFailure) {
+                    return try VerifierFile.make(name, options: options, in: environment)
+                } catch {
+                    throw error.named(name)
+                }
+            }
             let hint = nearestName(to: name, among: names).map { "Did you mean '\($0)'? " } ?? ""
             throw VerifierFailure(
                 .configuration, verifier: name,

@@ -1,7 +1,4 @@
-import Dispatch
-import Foundation
 import OrderedCollections
-import Synchronization
 import TextCore
 import Training
 import Verifiers
@@ -44,6 +41,46 @@ struct JudgedGroup {
 
     /// Tokens that were read and written, the prompt once for each answer, as TRL counts them.
     var tokensRead: Int { answers.reduce(0) { $0 + prompt.ids.count + $1.ids.count } }
+
+    /// The rollouts as verifiers see them.
+    func rewardGroup(version: Int) -> RewardGroup { Self.rewardGroup(prompt, answers, version: version) }
+
+    static func rewardGroup(_ prompt: RolloutPrompt, _ answers: [EngineAnswer], version: Int) -> RewardGroup {
+        RewardGroup(
+            answers.enumerated().map { sample, answer in
+                var row = prompt.row
+                if let recorded = answer.recorded, case .object(var members) = row {
+                    members["recorded"] = recorded
+                    row = .object(members)
+                }
+                return Rollout(
+                    answer.text, item: prompt.item, sample: sample, messages: prompt.messages, prompt: prompt.text,
+                    row: row, tokens: answer.ids, stopReason: answer.stopReason,
+                    tokenCount: answer.isSampled.count { $0 }, reasoningIsOpen: prompt.reasoningIsOpen,
+                    toolCalls: answer.toolCalls, policyVersion: version)
+            }, rewards: prompt.rewards)
+    }
+
+    /// A line for each answer, as they are logged.
+    ///
+    /// - Parameters:
+    ///   - step: that they were written for, from 1.
+    ///   - replaces: whether groups whose answers are all worth the same are left out.
+    func lines(step: Int, replaces: Bool) -> [RolloutLine] {
+        let reason: String? =
+            !isViable
+            ? "too few answers of its group have a reward"
+            : isTrained(replacing: replaces) ? nil : "all answers of its group are worth the same"
+        let rollouts = rewardGroup(version: step - 1).rollouts
+        return rollouts.indices.map { index in
+            let place = valid.firstIndex(of: index)
+            let why = place == nil ? scores[index].note ?? scores[index].status.rawValue : reason
+            return RolloutLine(
+                rollouts[index], score: scores[index], step: step, logProbabilities: answers[index].logProbabilities,
+                advantage: place.flatMap { advantages.indices.contains($0) ? advantages[$0] : nil },
+                isKept: why == nil, reason: why)
+        }
+    }
 
     /// What is trained on.
     func policyGroup(version: Int) -> PolicyGroup {
@@ -116,26 +153,5 @@ extension PolicySample {
             guard bits.count == ids.count else { return nil }
             self[keyPath: path] = bits.map { Float(bitPattern: $0) }
         }
-    }
-}
-
-/// A result that a task leaves for a thread.
-private final class TaskResult<Success: Sendable>: Sendable {
-    let value = Mutex<Success?>(nil)
-}
-
-extension Task where Failure == Never {
-    /// The result, for a thread that is no part of a task. Never to be called from one that is.
-    func waited() -> Success {
-        let result = TaskResult<Success>()
-        let done = DispatchSemaphore(value: 0)
-        Task<Void, Never>.detached {
-            let value = await self.value
-            result.value.withLock { $0 = value }
-            done.signal()
-        }
-        done.wait()
-        guard let value = result.value.withLock({ $0 }) else { preconditionFailure("a task without a result") }
-        return value
     }
 }

@@ -1,5 +1,6 @@
-import LanguageModels
-import Tokenization
+import Foundation
+public import LanguageModels
+public import Tokenization
 import Verifiers
 
 /// The model that is trained writes the answers, with the same kernels in this process: no second server that could have
@@ -58,12 +59,16 @@ public struct LocalEngine: RolloutEngine {
         let reason: Rollout.StopReason =
             switch completion.stopReason {
             case .stopToken, .stopString: .stop
-            case .length: .length
+            case .length, .repetition: .length
             case .contextLimit: .context
+            case .deadline, .cancelled: .timeout
             }
+        // The policy is trained over the whole vocabulary, whatever the drawing left of it.
+        let cut = completion.logRetainedMass
+        let logs = cut.isEmpty ? completion.logProbabilities : zip(completion.logProbabilities, cut).map { $0 + $1 }
         return EngineAnswer(
             ids: completion.ids.map { Int32($0) }, isSampled: completion.isSampled,
-            logProbabilities: completion.logProbabilities, entropies: completion.entropies, text: text,
+            logProbabilities: logs, entropies: completion.entropies, text: text,
             stopReason: reason)
     }
 }

@@ -49,7 +49,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         /// Read between tokens.
         public var stop: StopSignal
 
-        public init(log: FrameLog? = nil, note: @escaping (String) -> Void = { _ in }, stop: StopSignal = StopSignal()) {
+        public init(log: FrameLog? = nil, note: @escaping (String) -> Void = { _ in }, stop: StopSignal = StopSignal())
+        {
             self.log = log
             self.note = note
             self.stop = stop
@@ -67,7 +68,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
     private var curriculum: Curriculum?
     /// With the running means of rule `ema`.
     private var advantages: Advantages
-    private var watchdog = ErrorWatchdog()
+    private var watch = FailureWatch()
     private var emptySteps = 0
     /// Answers that are trained on again.
     private var pending: Pending?
@@ -122,7 +123,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
     private func collect(_ step: Int) throws -> Pending {
         let start = prompts.passes
         let wanted = settings.promptsPerStep
-        let most = settings.replacesUninformative
+        let most =
+            settings.replacesUninformative
             ? max(wanted, Int((settings.maximumOversample * Double(wanted)).rounded())) : wanted
         var all: [JudgedGroup] = []
         var kept = 0
@@ -134,7 +136,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             all += judged
             kept = all.count { $0.isTrained(replacing: settings.replacesUninformative) }
         } while settings.replacesUninformative && kept < wanted && all.count < most
-        try watch(all)
+        try observeFailures(all)
 
         let trained = all.indices.filter { all[$0].isTrained(replacing: settings.replacesUninformative) }
         let advantages = self.advantages(of: trained.map { all[$0] })
@@ -153,7 +155,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         } else {
             emptySteps = 0
         }
-        var metrics = RolloutMetrics.sums(all, rewards: rewards, replaces: settings.replacesUninformative)
+        var metrics = RolloutMetrics.sums(
+            all, rewards: rewards, replaces: settings.replacesUninformative, step: step)
         times.add(to: &metrics)
         if let curriculum {
             metrics.add("curriculum/level", sum: Double(curriculum.level), weight: 1)
@@ -173,6 +176,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             for prompt in try prompts.next().microBatches.joined() {
                 // Where everything rests, a prompt that rests is better than none.
                 let isStarved = prompts.passes > start + 1
+                if !isStarved, watch.quarantined.contains(prompt.item) { continue }
                 if let curriculum, !isStarved, try !curriculum.draws(prompt, epoch: Int(prompts.passes)) { continue }
                 drawn.append(prompt)
             }
@@ -196,7 +200,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         let answers = try engine.answers(
             to: keyed, samples: settings.groupSize,
             onGroup: { index, answers in
-                let group = Self.rewardGroup(drawn[index], answers, version: step)
+                let group = JudgedGroup.rewardGroup(drawn[index], answers, version: step)
                 tasks[index] = Task.detached {
                     do throws(VerifierFailure) {
                         return .success(try await rewards.score([group], for: .training, epoch: epoch)[0])
@@ -210,28 +214,14 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         var groups: [JudgedGroup] = []
         for (index, prompt) in drawn.enumerated() {
             guard let task = tasks[index] else { preconditionFailure("an engine that gives a group twice or never") }
-            groups.append(JudgedGroup(prompt: prompt, answers: answers[index], scores: try task.waited().get(),
-                minimum: settings.minimumGroup))
+            groups.append(
+                JudgedGroup(
+                    prompt: prompt, answers: answers[index], scores: try task.waited().get(),
+                    minimum: settings.minimumGroup))
         }
         times.wait += clock.now - written
         times.verify += groups.reduce(.zero) { $0 + .seconds($1.scores.reduce(0) { $0 + $1.seconds }) }
         return groups
-    }
-
-    private static func rewardGroup(_ prompt: RolloutPrompt, _ answers: [EngineAnswer], version: Int) -> RewardGroup {
-        RewardGroup(
-            answers.enumerated().map { sample, answer in
-                var row = prompt.row
-                if let recorded = answer.recorded, case .object(var members) = row {
-                    members["recorded"] = recorded
-                    row = .object(members)
-                }
-                return Rollout(
-                    answer.text, item: prompt.item, sample: sample, messages: prompt.messages, prompt: prompt.text,
-                    row: row, tokens: answer.ids, stopReason: answer.stopReason,
-                    tokenCount: answer.isSampled.count { $0 }, reasoningIsOpen: prompt.reasoningIsOpen,
-                    toolCalls: answer.toolCalls, policyVersion: version)
-            }, rewards: prompt.rewards)
     }
 
     // MARK: What is learned from a step, and what is said of it
@@ -239,14 +229,16 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
     private func learn(from groups: [JudgedGroup]) {
         guard curriculum != nil else { return }
         for group in groups {
-            if let rate = group.passRate { curriculum?.record(group.prompt, passRate: rate, epoch: Int(prompts.passes)) }
+            if let rate = group.passRate {
+                curriculum?.record(group.prompt, passRate: rate, epoch: Int(prompts.passes))
+            }
         }
     }
 
     /// Ends the run when verifiers fail too often.
-    private func watch(_ groups: [JudgedGroup]) throws {
-        switch watchdog.observe(groups.flatMap(\.scores)) {
-        case .fine: break
+    private func observeFailures(_ groups: [JudgedGroup]) throws {
+        switch watch.record(groups.map(\.scores)) {
+        case .goOn: break
         case .warn(let message): services.note("! \(message)")
         case .abort(let message): throw TrainingError(message)
         }
@@ -254,7 +246,14 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
 
     private func write(_ groups: [JudgedGroup], step: Int) throws {
         guard let log = services.log else { return }
-        _ = log
+        try log.append(
+            groups.enumerated().flatMap { index, group in
+                group.lines(step: step + 1, replaces: settings.replacesUninformative).map { line in
+                    guard case .object(var members) = line.json else { return line.text }
+                    members["group"] = .integer(index)
+                    return JSON.object(members).text()
+                }
+            })
     }
 
     private func nothingToLearn(_ groups: [JudgedGroup]) -> TrainingError {
@@ -301,8 +300,9 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         own["empty_steps"] = .integer(emptySteps)
         if let pending {
             own["pending"] = [
-                "done": .integer(pending.done), "epochs": [.number(pending.epochs.lowerBound), .number(pending.epochs.upperBound)],
-                "groups": .array(pending.groups.map(\.json)),
+                "done": .integer(pending.done),
+                "epochs": [.number(pending.epochs.lowerBound), .number(pending.epochs.upperBound)],
+                "groups": .array(pending.groups.map(\.json)), "metrics": pending.metrics.json,
             ]
         }
         members["rollouts"] = .object(own)
@@ -328,7 +328,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             epochs[0] <= epochs[1]
         else { throw TrainingError("the checkpoint's answers cannot be read; resume from another") }
         pending = Pending(
-            groups: groups, done: done, metrics: MetricSums(), tokens: 0, epochs: epochs[0]...epochs[1])
+            groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null), tokens: 0, epochs: epochs[0]...epochs[1])
     }
 }
 

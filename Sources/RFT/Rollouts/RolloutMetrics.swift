@@ -1,10 +1,11 @@
+import OrderedCollections
 import Training
 import Verifiers
 
 /// What is reported of the answers of a step: TRL's names where TRL has them. Everything is over all answers that were
 /// written for the step, also over those of prompts that were replaced.
 enum RolloutMetrics {
-    static func sums(_ groups: [JudgedGroup], rewards: RewardSet, replaces: Bool) -> MetricSums {
+    static func sums(_ groups: [JudgedGroup], rewards: RewardSet, replaces: Bool, step: Int) -> MetricSums {
         var metrics = MetricSums()
         let answers = groups.flatMap(\.answers)
         let scores = groups.flatMap(\.scores)
@@ -24,12 +25,8 @@ enum RolloutMetrics {
         }
         metrics.add("groups/answered", sum: count, weight: 1)
         metrics.add("groups/trained", sum: Double(groups.count { $0.isTrained(replacing: replaces) }), weight: 1)
-        for reason in Rollout.StopReason.allCases {
-            let share = answers.count { $0.stopReason == reason }
-            if share > 0 || reason == .stop || reason == .length {
-                metrics.add("stop/\(reason.rawValue)", sum: Double(share), weight: Double(answers.count))
-            }
-        }
+        let others = RewardMetrics(rewards, groups.map { $0.rewardGroup(version: step) }, groups.map(\.scores))
+        for (name, value) in others.values where metrics[name] == nil { metrics.add(name, sum: value, weight: 1) }
         return metrics
     }
 
@@ -65,7 +62,8 @@ enum RolloutMetrics {
         for group in groups {
             let isFlat = Spread(group.rewards).deviation < 1e-8
             metrics.add(
-                "frac_reward_zero_std", sum: isFlat ? Double(group.scores.count) : 0, weight: Double(group.scores.count))
+                "frac_reward_zero_std", sum: isFlat ? Double(group.scores.count) : 0, weight: Double(group.scores.count)
+            )
         }
         let passed = scores.compactMap(\.passed)
         metrics.add("pass_rate", sum: Double(passed.count { $0 }), weight: Double(passed.count))

@@ -55,8 +55,9 @@ struct RecipeRun<Trained: Method> {
         data = try TrainingData(loaded, method: method, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
+        let rewards = RewardAssembly(loaded, registry: registry.verifiers)
         suites = try loaded.recipe.evaluation.suites.map {
-            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: registry.verifiers)
+            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, rewards: rewards)
         }
         try checkWatchedMetric()
     }
@@ -85,7 +86,11 @@ struct RecipeRun<Trained: Method> {
         try method.check(data.rows.examples + data.held, for: model)
         let preparation = Preparation(
             loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
-            isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url)
+            isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url,
+            isResuming: policy == .resume
+                && FileManager.default.fileExists(
+                    atPath: recipe.outputFolder.url.appending(path: "checkpoints/latest").path)
+        )
         let objective = try method.objective(
             for: model, rows: &data.rows.examples, held: &data.held, preparation: preparation)
         let rows = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)

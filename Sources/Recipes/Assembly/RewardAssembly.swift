@@ -9,12 +9,12 @@ struct RewardAssembly {
     let environment: VerifierEnvironment
     private let loaded: LoadedRecipe
 
-    init(_ loaded: LoadedRecipe) {
+    init(_ loaded: LoadedRecipe, registry: VerifierRegistry = Registry.current.verifiers) {
         self.loaded = loaded
         let recipe = loaded.recipe
         environment = VerifierEnvironment(
             folder: URL(filePath: loaded.document.root.position.source.directory),
-            cache: recipe.data.cache.folder()?.url, verifiers: Registry.current.verifiers, seed: UInt64(recipe.seed))
+            cache: recipe.data.cache.folder()?.url, verifiers: registry, seed: UInt64(recipe.seed))
     }
 
     /// The verifiers of the recipe.
@@ -52,8 +52,17 @@ struct RewardAssembly {
     }
 
     /// A verifier that a recipe names, in this process or in a worker.
+    ///
+    /// - Throws: `VerifierFailure` of kind `configuration`.
     func verifier(_ name: VerifierName, options: JSON, isolation: Isolation = .auto) throws -> AnyVerifier {
-        try environment.verifiers.make(name.name, options: options, in: environment)
+        if let file = name.fileName { return try VerifierFile.make(file, options: options, in: environment) }
+        // What comes with Hone cannot trap; what a user registers can.
+        let isOwn = !Registry.standardVerifiers.contains(name.name)
+        guard isolation == .process || isolation == .auto && isOwn else {
+            return try environment.verifiers.make(name.name, options: options, in: environment)
+        }
+        return try ProcessVerifier.make(
+            .thisExecutable, verifier: name.name, options: options, in: environment, limits: environment.workers)
     }
 
     private var combination: Verifiers.RewardCombination {

@@ -13,7 +13,7 @@ enum SuiteData {
     ///
     /// - Throws: `DataError`, `EncodingError`, or `VerifierFailure` for a row or an option that is wrong.
     static func suite(
-        _ settings: SuiteSettings, text: ModelText, trainOn: TrainOn, registry: VerifierRegistry
+        _ settings: SuiteSettings, text: ModelText, trainOn: TrainOn, rewards: RewardAssembly
     ) throws -> Suite {
         let rows = try SourceRows(
             path: settings.path, format: settings.format, columns: settings.columns, limit: settings.maxSamples)
@@ -29,21 +29,27 @@ enum SuiteData {
         }
         return Suite(
             name: settings.name, judgement: .answers(settings.generate.limits),
-            items: try answerItems(settings, rows: rows, encoder: encoder, registry: registry))
+            items: try answerItems(settings, rows: rows, encoder: encoder, rewards: rewards))
     }
 
     private static func answerItems(
-        _ settings: SuiteSettings, rows: SourceRows, encoder: ExampleEncoder, registry: VerifierRegistry
+        _ settings: SuiteSettings, rows: SourceRows, encoder: ExampleEncoder, rewards: RewardAssembly
     ) throws -> [SuiteItem] {
-        var found: [(source: String, prompt: [Int], reference: JSON)] = []
+        var found: [(source: String, prompt: [Int], question: Rollout, reference: JSON)] = []
         try rows.forEach { raw, record in
             let source = "\(raw.provenance.file):\(raw.provenance.line)"
-            found.append((source, try encoder.prompt(record), try reference(settings, raw, record, source: source)))
+            let prompt = try encoder.prompt(record)
+            let question = Rollout(
+                "", item: record.info.id ?? source,
+                prompt: encoder.tokenizer.decode(prompt, skipSpecialTokens: false), row: raw.fields)
+            found.append((source, prompt, question, try reference(settings, raw, record, source: source)))
         }
         let verifier: AnyVerifier
         do {
-            verifier = try registry.make(
-                settings.verifier?.name ?? "", options: settings.options(references: found.map(\.reference)))
+            guard let name = settings.verifier else {
+                preconditionFailure("a checked suite has a verifier or a metric")
+            }
+            verifier = try rewards.verifier(name, options: settings.options(references: found.map(\.reference)))
         } catch {
             throw CommandFailure(message: "suite \(settings.name): \(error)", status: .configuration)
         }
@@ -52,7 +58,7 @@ enum SuiteData {
                 let expected = item.reference.string ?? item.reference.text()
                 return SuiteItem(
                     source: item.source, prompt: item.prompt, verifier: try verifier.bound(to: item.reference),
-                    expected: expected,
+                    question: item.question, expected: expected,
                     label: settings.verifier?.name == "label" ? settings.label(in: expected) : nil)
             } catch let failure as VerifierFailure {
                 throw CommandFailure(message: "\(item.source): \(failure)", status: .data)
@@ -89,7 +95,9 @@ enum SuiteData {
                         + "to compare with. Name the right answer's column in `target`.", status: .data)
             }
             return .string(text)
-        case .text, .preference, .unpaired, .prompt:
+        // Some verifiers need nothing to compare with; those that do say so.
+        case .prompt: return .null
+        case .text, .preference, .unpaired:
             throw CommandFailure(
                 message: "\(source): this row is \(record.kind), which has no right answer to compare with. Name a "
                     + "column in `target`, or use `metric: loss`.", status: .data)
@@ -122,7 +130,8 @@ extension SuiteSettings {
 
     /// The label in a right answer: the field of its JSON, or the whole.
     func label(in expected: String) -> String {
-        guard let field = options.members["field"]?.string, let json = try? JSON(parsing: expected), json.object != nil else { return expected }
+        guard let field = options.members["field"]?.string, let json = try? JSON(parsing: expected), json.object != nil
+        else { return expected }
         return field.split(separator: ".").reduce(Optional(json)) { $0?[String($1)] }?.string ?? expected
     }
 }

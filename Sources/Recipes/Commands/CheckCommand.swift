@@ -36,7 +36,8 @@ struct CheckCommand: ReportingCommand {
         }
         let rows = try reading(loaded.makeMethod(text))
         let suites = try loaded.recipe.evaluation.suites.map {
-            try SuiteData.suite($0, text: text, trainOn: loaded.recipe.trainOn, registry: Registry.current.verifiers)
+            try SuiteData.suite(
+                $0, text: text, trainOn: loaded.recipe.trainOn, rewards: RewardAssembly(loaded))
         }
         let sequence = loaded.recipe.sequence
         if output.json {

@@ -51,7 +51,7 @@ struct EvalCommand: ReportingCommand {
         var results: [SuiteResult] = []
         for settings in recipe.evaluation.suites where suite.isEmpty || suite.contains(settings.name) {
             let suite = try SuiteData.suite(
-                settings, text: choice.text, trainOn: recipe.trainOn, registry: Registry.current.verifiers)
+                settings, text: choice.text, trainOn: recipe.trainOn, rewards: RewardAssembly(loaded))
             let result = try runner.run(suite)
             results.append(result)
             if !output.json { show(result, on: terminal) }

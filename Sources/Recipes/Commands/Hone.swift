@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Verifiers
 
 /// The commands of Hone.
 ///
@@ -15,6 +16,8 @@ public enum Hone {
     public static func run(_ registry: Registry = Registry()) async {
         // A reader that goes away ends the output, not the command: a run must outlive `hone train … | head`.
         signal(SIGPIPE, SIG_IGN)
+        // A verifier of the user's own is judged by this executable again, in a process that may crash.
+        await VerifierWorker.runIfAsked(registry.verifiers)
         await Registry.$current.withValue(registry) { await HoneCommand.main() }
     }
 }
@@ -32,7 +35,7 @@ struct HoneCommand: AsyncParsableCommand {
         subcommands: [
             CheckCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self, EvalCommand.self,
             ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
-            TokenizerCommand.self, ModelCommand.self, DataCommand.self,
+            TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self,
             SchemaCommand.self, DoctorCommand.self,
         ])
 }

@@ -104,7 +104,8 @@ extension EvaluationSettings: RecipeSection {
 
 extension SuiteSettings: RecipeSection {
     package static let table = SectionTable<SuiteSettings>(
-        "One set of questions; the verifier's own options stand beside these keys.", exclusive: [["verifier", "metric"]],
+        "One set of questions; the verifier's own options stand beside these keys.",
+        exclusive: [["verifier", "metric"]],
         others: \SuiteSettings.options,
         fields: [
             Field("name", \.name, "What its figures are called.", isRequired: true),

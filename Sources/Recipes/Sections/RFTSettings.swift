@@ -178,7 +178,8 @@ extension RFTSettings: RecipeSection {
                 "importance_sampling_level", \.importanceSamplingLevel,
                 "Whether each token has a ratio or the whole answer one (GSPO).", derivation: "what the loss has"),
             Field(
-                "scale_rewards", \.scaleRewards, "What advantages are divided by: nothing, their group's or batch's spread."
+                "scale_rewards", \.scaleRewards,
+                "What advantages are divided by: nothing, their group's or batch's spread."
             ),
             Field("advantage", \.advantage, "What a reward becomes."),
             Field("combine", \.combine, "How the values of several verifiers become one reward."),
@@ -230,13 +231,15 @@ extension RFTSettings: RecipeSection {
     private func check(_ decoder: RecipeDecoder) {
         if groupSize < 2, advantage != .ema {
             decoder.report(
-                "group_size", "\(decoder.key("group_size")) is 1, but advantage \(advantage.rawValue) compares the answers "
+                "group_size",
+                "\(decoder.key("group_size")) is 1, but advantage \(advantage.rawValue) compares the answers "
                     + "to one prompt", why: "One answer has nothing to be compared with, so nothing would be learned",
                 fix: "Write `group_size: 8`, or `advantage: ema`")
         }
         if advantage != .mean, decoder.isWritten("scale_rewards"), scaleRewards != .none {
             decoder.report(
-                "scale_rewards", "\(decoder.key("scale_rewards")) is \(scaleRewards.rawValue), but advantage is "
+                "scale_rewards",
+                "\(decoder.key("scale_rewards")) is \(scaleRewards.rawValue), but advantage is "
                     + advantage.rawValue, why: "Both say what a reward is divided by", fix: "Remove one of the two")
         }
         if let minGroup, minGroup > groupSize {
@@ -246,7 +249,8 @@ extension RFTSettings: RecipeSection {
         }
         if vespo.count != 4 {
             decoder.report(
-                "vespo", "\(decoder.key("vespo")) has \(vespo.count) numbers", why: "VESPO has a k and a lambda for each sign",
+                "vespo", "\(decoder.key("vespo")) has \(vespo.count) numbers",
+                why: "VESPO has a k and a lambda for each sign",
                 fix: "Write `vespo: [2, 3, 3, 2]`")
         }
         if let curriculum, curriculum.minPassRate > curriculum.maxPassRate {

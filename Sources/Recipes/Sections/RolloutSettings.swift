@@ -54,7 +54,8 @@ extension RolloutSettings: RecipeSection {
             Field("top_p", \.topP, "Share of probability that is kept.", in: .positive(upTo: 1)),
             Field("top_k", \.topK, "Likeliest tokens that are kept; 0 for all.", in: .notNegative),
             Field("min_p", \.minP, "Least share of the likeliest token's probability.", in: .fraction),
-            Field("repetition_penalty", \.repetitionPenalty, "Makes tokens that were written less likely.", in: .positive),
+            Field(
+                "repetition_penalty", \.repetitionPenalty, "Makes tokens that were written less likely.", in: .positive),
             Field("stop", \.stop, "Texts that end an answer."),
             Field("engine", \.engine, "Where answers come from."),
             Field("path", \.path, "Of engine replay: the recorded answers.", exists: .file),

@@ -33,7 +33,8 @@ extension TrainingMethod: RecipeWord {
 
     package static var spellings: [String: TrainingMethod] {
         [
-            "ppo": .rft, "rl": .rft, "rlvr": .rft, "reinforce": .rft, "rloo": .rft, "pt": .pretrain, "cpt": .pretrain, "full": .sft, "lora": .sft, "rm": .reward, "reward_model": .reward,
+            "ppo": .rft, "rl": .rft, "rlvr": .rft, "reinforce": .rft, "rloo": .rft, "pt": .pretrain, "cpt": .pretrain,
+            "full": .sft, "lora": .sft, "rm": .reward, "reward_model": .reward,
             "reward_modeling": .reward, "preference": .dpo, "dpo_trainer": .dpo,
         ]
     }

@@ -8,20 +8,24 @@ public struct VerifierName: Sendable, Hashable {
     public let name: String
     /// A Swift source file, or a worker that was built from one; `nil` for a registered verifier.
     public let file: RecipePath?
+    /// Which of the file's verifiers, written behind `#`; `nil` where it has one.
+    public let member: String?
 
     public init(_ name: String) {
         self.name = name
         file = nil
+        member = nil
     }
 
-    init(file: RecipePath) {
+    init(file: RecipePath, member: String?) {
         self.file = file
+        self.member = member
         let last = file.name
-        name = last.lastIndex(of: ".").map { String(last[..<$0]) } ?? last
+        name = member ?? last.lastIndex(of: ".").map { String(last[..<$0]) } ?? last
     }
 
-    /// Endings of files that hold a verifier.
-    static let fileEndings = [".swift", ".verifier"]
+    /// The file as it is written, with the verifier's name behind `#`; `nil` for a registered verifier.
+    var fileName: String? { file.map { $0.absolute + (member.map { "#" + $0 } ?? "") } }
 }
 
 extension VerifierName: RecipeValue {
@@ -31,7 +35,7 @@ extension VerifierName: RecipeValue {
                 "type": "string",
                 "anyOf": [
                     ["enum": .array(VerifierRegistry.builtin.names.map { .string($0) })],
-                    ["pattern": "\\.(swift|verifier)$"], ["type": "string"],
+                    ["pattern": "\\.(swift|verifier)(#.+)?$"], ["type": "string"],
                 ],
             ], expected: "the name of a verifier, or the path of a Swift file")
     }
@@ -40,7 +44,8 @@ extension VerifierName: RecipeValue {
     private static let spellings = [
         "exact_match": "exact", "equals": "exact", "number": "numeric", "multiple_choice": "choice",
         "format": "format_tags", "llm_judge": "judge_score", "score_model": "judge_score", "label_model": "judge_label",
-        "text_similarity": "fuzzy", "accuracy_reward": "math", "think_format_reward": "format_tags", "http_grader": "http",
+        "text_similarity": "fuzzy", "accuracy_reward": "math", "think_format_reward": "format_tags",
+        "http_grader": "http",
         "endpoint": "http", "reward": "reward_model", "jsonschema": "json_schema", "xml": "format_tags",
     ]
 
@@ -49,8 +54,12 @@ extension VerifierName: RecipeValue {
             decoder.reportType(node, expected: shape.expected, example: "exact")
             return nil
         }
-        if fileEndings.contains(where: text.hasSuffix) {
-            return RecipePath.decode(node, decoder).map { VerifierName(file: $0) }
+        if VerifierFile.isNamed(by: text) {
+            var path = node
+            let mark = text.lastIndex(of: "#")
+            if let mark { path.content = .string(String(text[..<mark])) }
+            let member = mark.map { String(text[text.index(after: $0)...]) }
+            return RecipePath.decode(path, decoder).map { VerifierName(file: $0, member: member) }
         }
         let known = Registry.current.verifiers.names
         if known.contains(text) { return VerifierName(text) }
@@ -63,7 +72,9 @@ extension VerifierName: RecipeValue {
         return nil
     }
 
-    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { file?.resolved(purpose) ?? .string(name) }
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        fileName.map { .path($0) } ?? .string(name)
+    }
     package var paths: [RecipePath] { file.map { [$0] } ?? [] }
 }
 
@@ -74,8 +85,9 @@ extension RecipeDecoder {
     ///   - options: the keys that are none of the section's own.
     ///   - section: whose own keys a misspelt one may have meant.
     ///   - isComplete: whether nothing is added to the options later, so that they can be tried.
-    func checkOptions(of verifier: VerifierName?, _ options: inout OpenKeys, in section: SectionSchema, isComplete: Bool)
-    {
+    func checkOptions(
+        of verifier: VerifierName?, _ options: inout OpenKeys, in section: SectionSchema, isComplete: Bool
+    ) {
         // Of a file's verifier the options are known once it is built; of none that is known nothing can be said.
         guard let verifier, verifier.file == nil else { return }
         let registry = Registry.current.verifiers

@@ -86,7 +86,7 @@ public final class Progress {
         }
         step = now
         let text = [
-            "loss \(Self.format(metrics?["loss"]?.double))", "rate \(Self.format(metrics?["learning_rate"]?.double))",
+            headline(metrics), "rate \(Self.format(metrics?["learning_rate"]?.double))",
             "\(Self.grouped(tokensPerSecond ?? 0)) tokens/s", "\(Self.duration(remaining)) left",
         ].joined(separator: "  ")
         let count = "\(step)/\(totalSteps)"
@@ -97,6 +97,18 @@ public final class Progress {
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         write("\r\u{1B}[K" + String("\(bar) \(count)  \(text)".prefix(max(20, columns() - 1))))
         barIsShown = true
+    }
+
+    /// What tells whether a run gets on. Where answers are rewarded that is the reward: with one step on each answer the
+    /// loss is near 0 whatever is learned.
+    private func headline(_ metrics: JSON?) -> String {
+        guard let reward = metrics?["reward"]?.double else { return "loss \(Self.format(metrics?["loss"]?.double))" }
+        var parts = ["reward \(Self.format(reward))", "grad \(Self.format(metrics?["grad_norm"]?.double))"]
+        if let share = metrics?["groups/informative"]?.double {
+            parts.append("informative \(Int((share * 100).rounded())) %")
+        }
+        if let length = metrics?["completions/mean_length"]?.double { parts.append("length \(Self.format(length))") }
+        return parts.joined(separator: "  ")
     }
 
     private var remaining: Double? {

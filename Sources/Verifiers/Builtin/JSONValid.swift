@@ -1,8 +1,12 @@
 import TextCore
 
-/// 1 when the whole answer is one JSON value: nothing after it, no key twice, not too deep.
-public struct JSONValid: ImmediateVerifier {
+/// 1 when the whole answer is one JSON value (RFC 8259): no byte after it but white space, no key twice, not too deep.
+///
+/// With `allow_fence`, an answer that is a fenced block and nothing else is taken without its first and last line.
+public struct JSONValid: ImmediateVerifier, SelfTesting {
     public struct Configuration: VerifierConfiguration {
+        /// Where the answer is.
+        public var extract = Extraction.answer
         /// Whether the value may stand in a fenced block.
         public var allowFence = false
         /// Arrays and objects inside each other, at most.
@@ -10,6 +14,7 @@ public struct JSONValid: ImmediateVerifier {
         public init() {}
 
         public static let options: [ConfigurationOption<Self>] = [
+            .init("extract", \.extract, "Where the answer is."),
             .init("allow_fence", \.allowFence, "Whether the value may stand in a fenced block."),
             .init(
                 "max_depth", \.maxDepth, "Arrays and objects inside each other, at most.",
@@ -24,7 +29,9 @@ public struct JSONValid: ImmediateVerifier {
     public init(_ configuration: Configuration) { self.configuration = configuration }
 
     public func verify(_ rollout: Rollout, against reference: NoReference) throws(VerifierFailure) -> Verdict {
-        guard let answer = rollout.answerText else { return .fail(note: "the reasoning never ended") }
+        guard let answer = configuration.extract.text(in: rollout) else {
+            return .fail(note: configuration.extract.absence(in: rollout))
+        }
         let text = configuration.allowFence ? withoutFence(answer) : answer
         do throws(JSONError) {
             let value = try JSON(parsing: text, limits: JSONLimits(depth: configuration.maxDepth))
@@ -40,5 +47,19 @@ public struct JSONValid: ImmediateVerifier {
         let lines = trimmed.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
         guard lines.count >= 3, lines[0].hasPrefix("```"), lines.last?.trimmed == "```" else { return text }
         return lines[1..<(lines.count - 1)].joined(separator: "\n")
+    }
+
+    public func probes(for reference: NoReference) -> [VerifierProbe] {
+        var probes = [
+            VerifierProbe("empty", answer: "", passes: false),
+            VerifierProbe("brackets", answer: "{}{}[][]", passes: false),
+            VerifierProbe("one key twice", answer: #"{"a": 1, "a": 2}"#, passes: false),
+        ]
+        if configuration.extract.takesWholeAnswers {
+            probes.append(VerifierProbe("a value and more", answer: #"{"a": 1} is the answer"#, passes: false))
+            probes.append(
+                VerifierProbe("a value", answer: #"{"a": [1, "b", null]}"#, passes: configuration.maxDepth > 1))
+        }
+        return probes
     }
 }

@@ -22,7 +22,8 @@ public struct Recorded: ImmediateVerifier {
     public func verify(_ rollout: Rollout, against reference: NoReference) throws(VerifierFailure) -> Verdict {
         guard let recorded = rollout.row["recorded"] else {
             throw VerifierFailure(
-                .configuration, "this answer was not recorded. Verifier recorded goes with `rollout: {engine: replay}`.")
+                .configuration, "this answer was not recorded. Verifier recorded goes with `rollout: {engine: replay}`."
+            )
         }
         guard let value = recorded[key] else {
             throw VerifierFailure(.item, "the recorded answer has no '\(key)'")
