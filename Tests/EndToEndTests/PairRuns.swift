@@ -66,7 +66,8 @@ extension Workspace {
             }
             try Data().write(to: copy.appending(path: "events.jsonl"))
             try trainPairs("cut-\(cut)", changes, ["--resume"])
-            #expect(try timelessSteps("runs/cut-\(cut)") == metrics.filter { $0.key > cut }, "\(what), cut after \(cut)")
+            #expect(
+                try timelessSteps("runs/cut-\(cut)") == metrics.filter { $0.key > cut }, "\(what), cut after \(cut)")
             #expect(try self.digests("cut-\(cut)") == digests.filter { $0.key > cut }, "\(what), cut after \(cut)")
             #expect(try finalWeights("runs/cut-\(cut)") == weights, "\(what), cut after \(cut)")
         }

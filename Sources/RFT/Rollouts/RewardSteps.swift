@@ -328,7 +328,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             epochs[0] <= epochs[1]
         else { throw TrainingError("the checkpoint's answers cannot be read; resume from another") }
         pending = Pending(
-            groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null), tokens: 0, epochs: epochs[0]...epochs[1])
+            groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null), tokens: 0,
+            epochs: epochs[0]...epochs[1])
     }
 }
 

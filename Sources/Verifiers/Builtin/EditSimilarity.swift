@@ -26,6 +26,7 @@ public struct EditConfiguration: VerifierConfiguration {
 /// The Levenshtein ratio of answer and reference: 1 - d / max(|a|, |b|), with d the insertions, deletions and
 /// substitutions of scalars that turn one into the other. The best of the references counts.
 public struct EditSimilarity: TextSimilarity {
+    public typealias Configuration = EditConfiguration
     public static let name = "edit"
     public static let summary = "how few edits turn the answer into the reference (Levenshtein ratio)"
     private let configuration: EditConfiguration
@@ -49,6 +50,7 @@ public struct EditSimilarity: TextSimilarity {
 /// RapidFuzz's `ratio` of answer and reference, divided by 100: 1 - d / (|a| + |b|), with d the insertions and deletions
 /// of scalars that turn one into the other. The best of the references counts.
 public struct FuzzyMatch: TextSimilarity {
+    public typealias Configuration = EditConfiguration
     public static let name = "fuzzy"
     public static let summary =
         "how few insertions and deletions turn the answer into the reference (RapidFuzz's ratio)"

@@ -139,6 +139,7 @@ func words(of text: String) -> [Substring.UnicodeScalarView] {
 
 /// How near a text's length is to one that is wanted.
 struct LengthTarget: ImmediateVerifier {
+    typealias Configuration = LengthConfiguration
     static let name = "length"
     static let summary = "how near the length is to a target"
     private let configuration: LengthConfiguration
@@ -159,6 +160,7 @@ struct LengthTarget: ImmediateVerifier {
 
 /// DAPO's soft overlong punishment (equation 13).
 struct LengthLimit: ImmediateVerifier {
+    typealias Configuration = LengthConfiguration
     static let name = "length"
     static let summary = "a punishment for overlong texts"
     static let range = -1.0...0.0
@@ -187,6 +189,7 @@ struct LengthLimit: ImmediateVerifier {
 
 /// The cosine over the length, one for right and one for wrong answers.
 struct LengthCosine: Verifier {
+    typealias Configuration = LengthConfiguration
     static let name = "length"
     static let summary = "short right answers are worth most, short wrong ones least"
     static let range = -1.0...1.0

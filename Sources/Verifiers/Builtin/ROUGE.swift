@@ -43,6 +43,7 @@ public struct ROUGEConfiguration: VerifierConfiguration {
 /// ROUGE-N of one answer, as rouge-score computes it without stemming: how many n-grams answer and reference share, over
 /// those of the answer (precision) and of the reference (recall). The best of the references counts.
 public struct ROUGEN: TextSimilarity {
+    public typealias Configuration = ROUGEConfiguration
     public static let name = "rouge_n"
     public static let summary = "ROUGE-N of the answer: the n-grams that it shares with the reference"
     private let configuration: ROUGEConfiguration
