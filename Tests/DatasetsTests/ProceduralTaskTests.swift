@@ -87,9 +87,8 @@ import Verifiers
         var hash = SHA256()
         for task in TaskRegistry.builtin.tasks {
             for level in 1...task.levels.count {
-                for index in 0..<50 {
-                    let item = task.item(level: level, split: .validation, seed: 42, index: index)
-                    hash.update(item.prompt + "\0" + item.answer + "\0" + item.state.text() + "\n")
+                for item in task.sample(count: 50, level: level, split: .validation, seed: 42).items {
+                    hash.update(item.row(.sft).text() + "\n")
                 }
             }
         }
