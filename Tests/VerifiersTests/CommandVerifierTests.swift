@@ -80,6 +80,42 @@ extension WorkerTests {
             withExtendedLifetime(folder) {}
         }
 
+        @Test("Reward functions written for other trainers judge unchanged", arguments: ["trl", "verl", "chat"])
+        func adapter(form: String) async throws {
+            let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent()
+            let folder = try Folder()
+            try folder.write(
+                "mine.py",
+                """
+                def reward(completions, wanted, **columns):
+                    print("said")
+                    texts = [text if isinstance(text, str) else text[0]["content"] for text in completions]
+                    if "boom" in texts: raise ValueError("no")
+                    return [None if text == "none" else float(text == want) for text, want in zip(texts, wanted)]
+
+                def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+                    if solution_str == "boom": raise ValueError("no")
+                    return {"score": float("nan") if solution_str == "none" else float(solution_str == ground_truth)}
+                """)
+            let place: [JSON] = form == "verl" ? ["verl", "mine.py:compute_score"] : ["mine.py:reward"]
+            let adapter = root.appending(path: "recipes/adapters/python_rewards.py").path
+            let environment = folder.environment()
+            let verifier = try environment.verifiers.make(
+                "command", options: ["run": .array(["python3", .string(adapter)] + place), "batch": 3], in: environment)
+            let row = try verifier.bound(to: "yes")
+            func batch(_ texts: [String]) -> [(rollout: Rollout, verifier: BoundVerifier)] {
+                let messages: [JSON] = form == "chat" ? [["role": "user", "content": "?"]] : []
+                return texts.map { (Rollout($0, messages: messages, row: ["wanted": "yes", "data_source": "x"]), row) }
+            }
+            let results = await verifier.verify(batch(["yes", "no", "none"]), in: WorkerTests.context())
+            #expect(try results[0].get().score?.value == 1 && results[1].get().score?.value == 0)
+            #expect(try results[2].get() == .abstain(reason: "the function gave no number"))
+            let failed = await verifier.verify(batch(["yes", "boom", "no"]), in: WorkerTests.context())
+            let failure = #expect(throws: VerifierFailure.self) { try failed[1].get() }
+            #expect(failure?.message == "ValueError: no")
+        }
+
         @Test("Options are strict, and a program that is not there is told before the run")
         func options() throws {
             for (options, words) in [

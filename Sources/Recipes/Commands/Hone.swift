@@ -35,7 +35,7 @@ struct HoneCommand: AsyncParsableCommand {
         subcommands: [
             CheckCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self, EvalCommand.self,
             ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
-            TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self,
+            TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
             SchemaCommand.self, DoctorCommand.self,
         ])
 }
