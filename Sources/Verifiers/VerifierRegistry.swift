@@ -66,10 +66,6 @@ public struct VerifierRegistry: Sendable {
         registry.register(ToolCallMatch.self)
         registry.registerComposite()
         registry.register(Recorded.self)
-        registry.register(JudgeScore.self)
-        registry.register(JudgeLabel.self)
-        registry.register(PairwiseJudge.self)
-        registry.register(HTTPGrader.self)
         registry.registerCommand()
         return registry
     }

@@ -1,4 +1,5 @@
 import TextCore
+public import Verifiers
 
 /// How often an answer is better than others to its prompt, by a judging model: wins count 1, ties 1/2, over all comparisons.
 ///
@@ -95,7 +96,9 @@ public struct PairwiseJudge: GroupVerifier {
         }
         return points.indices.map { index in
             if let failure = failures[index] { return .failure(failure) }
-            guard points[index].count > 0 else { return .success(.abstain(reason: "there is nothing to compare it with")) }
+            guard points[index].count > 0 else {
+                return .success(.abstain(reason: "there is nothing to compare it with"))
+            }
             let share = points[index].sum / Double(points[index].count)
             return .success(.score(Score(answers[index] == nil ? 0 : share, passed: share > 0.5)))
         }

@@ -1,5 +1,6 @@
 import OrderedCollections
 public import TextCore
+public import Verifiers
 
 /// A verdict from a service of the user's own: it gets `{"rollout": …, "reference": …}` and answers with
 /// `{"score": NUMBER, "passed": BOOL, "parts": {…}, "reason": TEXT}`, `{"abstain": REASON}` or `{"error": MESSAGE}`.

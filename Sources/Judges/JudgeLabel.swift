@@ -1,4 +1,5 @@
 import TextCore
+public import Verifiers
 
 /// A label from a judging model: 1 when most of its votes are among those that pass.
 ///
@@ -71,7 +72,8 @@ public struct JudgeLabel: Verifier, SelfTesting {
             if configuration.passing.contains(label) { passing += 1 }
             last = (label, reply.json?["reason"]?.string)
         }
-        return .check(2 * passing > judge.votes, extracted: last?.label, note: last?.reason.map { String($0.prefix(500)) })
+        return .check(
+            2 * passing > judge.votes, extracted: last?.label, note: last?.reason.map { String($0.prefix(500)) })
     }
 
     private func label(in reply: Judge.Reply) -> String? {
@@ -85,8 +87,9 @@ public struct JudgeLabel: Verifier, SelfTesting {
             let rest = reply.text[mark.upperBound...].prefix { !$0.isNewline }
             if let label = known(String(rest)) { return label }
         }
-        return configuration.labels.compactMap { label in reply.text.lastRange(of: label).map { ($0.lowerBound, label) } }
-            .max { $0.0 < $1.0 }?.1
+        return configuration.labels.compactMap { label in reply.text.lastRange(of: label).map { ($0.lowerBound, label) }
+        }
+        .max { $0.0 < $1.0 }?.1
     }
 
     public func probes(for reference: OptionalReference) -> [VerifierProbe] { JudgeProbes.all }

@@ -1,6 +1,7 @@
 public import Foundation
 import Synchronization
 public import TextCore
+public import Verifiers
 
 #if canImport(FoundationNetworking)
     import FoundationNetworking
@@ -103,7 +104,9 @@ public struct Endpoint: Sendable {
     }
 
     /// The address without what might be secret in it.
-    private var place: String { "\(url.scheme ?? "")://\(url.host() ?? "")\(url.port.map { ":\($0)" } ?? "")\(url.path)" }
+    private var place: String {
+        "\(url.scheme ?? "")://\(url.host() ?? "")\(url.port.map { ":\($0)" } ?? "")\(url.path)"
+    }
 }
 
 /// Calls and tokens that are left to a verifier.

@@ -1,5 +1,6 @@
 import Foundation
 public import TextCore
+public import Verifiers
 
 /// A number from a judging model, in the declared range: the mean of its votes.
 ///
