@@ -208,7 +208,11 @@ extension PreflightTrial {
             if !solved.isEmpty { report.add(.otherRows, "not tried: no verifier looks at what a row expects") }
             return
         }
-        let shifts = Set([solved.count / 2, 1, solved.count / 3 + 1].filter { $0 > 0 && $0 < solved.count }).sorted()
+        // The farthest first: data are often sorted by what they expect.
+        var shifts: [Int] = []
+        for shift in [solved.count / 2, solved.count / 3 + 1, 1] where shift < solved.count && !shifts.contains(shift) {
+            shifts.append(shift)
+        }
         var pairs: [(own: PreflightSubject, other: PreflightSubject)] = []
         for shift in shifts.prefix(solved.count > 500 ? 1 : 3) {
             for index in solved.indices { pairs.append((solved[index], solved[(index + shift) % solved.count])) }
