@@ -36,7 +36,7 @@ static void default_signals(void) {
 
 // Runs in the child on its parent's memory: system calls only, and nothing is allocated.
 static int become(const hone_spawn_request *request, pid_t parent) {
-    if (setpgid(0, 0) != 0) return errno;
+    if (setsid() < 0) return errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
     if (getppid() != parent) return ESRCH;
     int input = request->input;

@@ -70,6 +70,34 @@ public struct MetricSums: Sendable, Equatable {
         return result
     }
 
+    /// What a checkpoint holds of metrics that later steps report again.
+    package var json: JSON {
+        .array(
+            entries.map { name, entry in
+                switch entry {
+                case .ratio(let sum, let weight): [.string(name), "ratio", .number(sum), .number(weight)]
+                case .total(let value): [.string(name), "total", .number(value)]
+                case .maximum(let value): [.string(name), "maximum", .number(value)]
+                case .minimum(let value): [.string(name), "minimum", .number(value)]
+                }
+            })
+    }
+
+    /// Metrics from what `json` gave; entries that are none are left out.
+    package init(json: JSON) {
+        for entry in json.array ?? [] {
+            guard let parts = entry.array, parts.count >= 3, let name = parts[0].string, let value = parts[2].double
+            else { continue }
+            switch parts[1].string {
+            case "ratio": entries[name] = parts.last?.double.map { .ratio(sum: value, weight: $0) }
+            case "total": entries[name] = .total(value)
+            case "maximum": entries[name] = .maximum(value)
+            case "minimum": entries[name] = .minimum(value)
+            default: continue
+            }
+        }
+    }
+
     /// The finished metrics in the order in which they were first given; means of weight 0 are left out.
     public var values: [(name: String, value: Double)] {
         entries.compactMap { name, entry in

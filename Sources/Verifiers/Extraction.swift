@@ -32,7 +32,7 @@ public struct Extraction: JSONReadable, Equatable, CustomStringConvertible {
         case first
     }
 
-    private enum Source: Sendable {
+    enum Source: Sendable {
         case answer
         case full
         case tag(String)
@@ -43,7 +43,7 @@ public struct Extraction: JSONReadable, Equatable, CustomStringConvertible {
         case json
     }
 
-    private let source: Source
+    let source: Source
     /// Which of several places counts.
     public let pick: Pick
 

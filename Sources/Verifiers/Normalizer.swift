@@ -8,7 +8,7 @@ public enum Normalizer: String, NamedChoice {
     case trim
     /// Each run of white space becomes one space.
     case collapseWhitespace = "collapse_ws"
-    /// Capital letters become small.
+    /// Capital and small letters become alike: `STRASSE` and `straße`, `Σ`, `σ` and `ς`.
     case casefold
     /// Punctuation goes.
     case stripPunctuation = "strip_punct"
@@ -20,12 +20,54 @@ public enum Normalizer: String, NamedChoice {
         case .nfc: text.precomposedStringWithCanonicalMapping
         case .trim: text.trimmed
         case .collapseWhitespace: collapsed(text)
-        case .casefold: text.lowercased()
+        case .casefold: folded(text)
         case .stripPunctuation: Self.filtered(text) { !$0.isPunctuation }
         case .stripArticles:
-            text.unicodeScalars.split(separator: " ", omittingEmptySubsequences: false)
-                .map(String.init).filter { !["a", "an", "the"].contains($0.lowercased()) }.joined(separator: " ")
+            withoutArticles(text)
         }
+    }
+
+    /// Unicode's full case folding: what is small of a scalar's capitals, but for ẞ, and for Cherokee, where the capitals
+    /// are what others become.
+    private func folded(_ text: String) -> String {
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.lowercased() }
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            guard scalar.properties.changesWhenCaseFolded else {
+                result.append(scalar)
+                continue
+            }
+            let capitals = scalar.properties.uppercaseMapping.unicodeScalars
+            switch scalar.value {
+            case 0x1E9E: result.append(contentsOf: "ss".unicodeScalars)
+            case 0x13F8...0x13FD, 0xAB70...0xABBF: result.append(contentsOf: capitals)
+            default:
+                for capital in capitals {
+                    result.append(contentsOf: capital.properties.lowercaseMapping.unicodeScalars)
+                }
+            }
+        }
+        return String(result)
+    }
+
+    /// The text without the words; the white space around them stays.
+    private func withoutArticles(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        var word = String.UnicodeScalarView()
+        func keep() {
+            if !["a", "an", "the"].contains(String(word).lowercased()) { result.append(contentsOf: word) }
+            word = String.UnicodeScalarView()
+        }
+        for scalar in text.unicodeScalars {
+            if scalar.properties.isWhitespace {
+                keep()
+                result.append(scalar)
+            } else {
+                word.append(scalar)
+            }
+        }
+        keep()
+        return String(result)
     }
 
     private func collapsed(_ text: String) -> String {

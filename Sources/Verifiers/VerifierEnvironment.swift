@@ -29,7 +29,11 @@ public struct VerifierEnvironment: Sendable {
     }
 
     /// The file that an option names.
-    public func url(_ path: String) -> URL { URL(filePath: path, relativeTo: folder).absoluteURL.standardizedFileURL }
+    public func url(_ path: String) -> URL {
+        // Without the hint a folder whose URL has no slash at its end would count as a file, and its own be taken.
+        let base = URL(filePath: folder.path, directoryHint: .isDirectory)
+        return URL(filePath: path, relativeTo: base).absoluteURL.standardizedFileURL
+    }
 }
 
 /// What a verifier is like, so that nobody has to guess how to run it.

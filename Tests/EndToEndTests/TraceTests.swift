@@ -16,7 +16,7 @@ import TextCore
         var testDescription: String { name }
     }
 
-    private static let kinds = ["sft", "dpo", "cpo", "simpo", "orpo", "kto", "reward"]
+    private static let kinds = ["sft", "dpo", "cpo", "simpo", "orpo", "kto", "reward", "grpo"]
     private static let fixtures = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/trl")
 
@@ -41,13 +41,17 @@ import TextCore
         let golden = try JSON(parsing: Data(contentsOf: trace.url))
         let config = try #require(golden["config"])
         let model = try startingModel(golden, in: workspace)
-        try workspace.write(
-            try recipe(config, kind: trace.kind, folder: trace.url.deletingLastPathComponent(), goldens, model: model)
-                .text(.pretty), to: "recipe.yaml")
+        let recipe =
+            trace.kind == "grpo"
+            ? try rewardRecipe(config, goldens, model: model)
+            : try recipe(config, kind: trace.kind, folder: trace.url.deletingLastPathComponent(), goldens, model: model)
+        try workspace.write(recipe.text(.pretty), to: "recipe.yaml")
         try workspace.train(environment: ["HONE_CACHE": workspace.url("cache").path])
         let skipped = (golden["not_comparable"]?.array ?? []).compactMap(\.string)
         // TRL reports a cross-entropy that it does not train on.
-        let all = config["cpo_alpha"]?.double == 0 ? skipped + ["nll_loss"] : skipped
+        var all = config["cpo_alpha"]?.double == 0 ? skipped + ["nll_loss"] : skipped
+        // TRL puts the answers of a step into micro-batches by chance and averages the means of these.
+        if trace.kind == "grpo", config["gradient_accumulation_steps"] != 1 { all.append("entropy") }
         try compareSteps(try workspace.steps(), with: try #require(golden["steps"]?.array), without: all)
         let probe = try #require(golden["probe"])
         if trace.kind == "reward" {
@@ -108,6 +112,45 @@ import TextCore
         ]
         #expect(config.rest.isEmpty, "the trace asks for \(config.rest.keys), which this test does not know")
         return .object(members)
+    }
+
+    /// The recipe of a trace with recorded answers.
+    private func rewardRecipe(_ config: JSON, _ goldens: URL, model: URL) throws -> JSON {
+        var config = TraceConfiguration(config.object ?? [:])
+        let (perBatch, accumulated) = (
+            try #require(config.take("per_device_train_batch_size")?.int),
+            try #require(config.take("gradient_accumulation_steps")?.int)
+        )
+        var options = config.renamed([
+            "num_iterations": "num_iterations", "beta": "beta", "epsilon": "epsilon", "epsilon_high": "epsilon_high",
+            "delta": "delta", "loss_type": "loss", "scale_rewards": "scale_rewards",
+            "importance_sampling_level": "importance_sampling_level", "top_entropy_quantile": "top_entropy_quantile",
+            "mask_truncated_completions": "mask_truncated",
+        ])
+        let group = try #require(config.take("num_generations")?.int)
+        options["preset"] = "trl"
+        options["group_size"] = .integer(group)
+        options["prompts_per_step"] = .integer(perBatch * accumulated / group)
+        let train = config.renamed([
+            "lr_scheduler_type": "lr_scheduler", "max_steps": "max_steps", "learning_rate": "learning_rate",
+        ])
+        let data = JSON.string(goldens.appending(path: try #require(config.take("data")?.string)).path)
+        let adapter = goldens.appending(path: try #require(config.take("adapter")?.string)).path
+        let recipe: JSON = [
+            "schema": 1, "name": "run", "model": .string(model.path), "adapter": ["init_from": .string(adapter)],
+            "method": "grpo", "rft": .object(options),
+            "rollout": [
+                "engine": "replay", "path": data, "max_new_tokens": config.take("max_completion_length") ?? 256,
+                "temperature": config.take("temperature") ?? 1,
+            ],
+            "rewards": [["verifier": "recorded", "id": "scripted_reward"]],
+            "data": ["train": data, "shuffle": config.take("shuffle_dataset") ?? false],
+            "train": .object(
+                train.merging(["micro_batch_size": .integer(perBatch), "warmup_steps": 0, "weight_decay": 0]) { $1 }),
+            "logging": ["metrics": "trl"],
+        ]
+        #expect(config.rest.isEmpty, "the trace asks for \(config.rest.keys), which this test does not know")
+        return recipe
     }
 
     /// The method's block.

@@ -69,7 +69,7 @@ private struct Slow: Verifier {
                 == "verifier 'numeric', option 'tolerence': unknown option. Did you mean 'tolerance'?")
         #expect(
             failure("exact", ["pattern": 1])
-                == "verifier 'exact', option 'pattern': unknown option. Known: ignore_case, normalize.")
+                == "verifier 'exact', option 'pattern': unknown option. Known: ignore_case, normalize, extract.")
         #expect(failure("slow", ["x": 1]) == "verifier 'slow', option 'x': unknown option. It has no options.")
         #expect(
             failure("numeric", ["tolerance": "1"])

@@ -22,6 +22,6 @@ typedef struct {
     uint64_t cpu_seconds;
 } hone_spawn_request;
 
-// Starts a process as the leader of a new process group, with no other descriptor, all signals at their defaults, no
+// Starts a process as the leader of a new session, with no other descriptor, all signals at their defaults, no
 // core dump, and killed when the thread that called this ends. Gives 0, or the errno of what failed.
 int hone_spawn(const hone_spawn_request *request, pid_t *process);

@@ -302,7 +302,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             own["pending"] = [
                 "done": .integer(pending.done),
                 "epochs": [.number(pending.epochs.lowerBound), .number(pending.epochs.upperBound)],
-                "groups": .array(pending.groups.map(\.json)),
+                "groups": .array(pending.groups.map(\.json)), "metrics": pending.metrics.json,
             ]
         }
         members["rollouts"] = .object(own)
@@ -328,7 +328,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             epochs[0] <= epochs[1]
         else { throw TrainingError("the checkpoint's answers cannot be read; resume from another") }
         pending = Pending(
-            groups: groups, done: done, metrics: MetricSums(), tokens: 0, epochs: epochs[0]...epochs[1])
+            groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null), tokens: 0,
+            epochs: epochs[0]...epochs[1])
     }
 }
 

@@ -79,6 +79,8 @@ struct Preparation {
     let isStreaming: Bool
     /// The run folder; `nil` where there is no run.
     var folder: URL?
+    /// Whether the run goes on from a checkpoint.
+    var isResuming = false
 }
 
 /// Where the batches of a run come from, one step after the other.

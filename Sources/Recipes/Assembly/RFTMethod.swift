@@ -178,8 +178,31 @@ struct RFTMethod: Method {
     func objective(
         for model: LanguageModel, rows: inout [RolloutPrompt], held: inout [RolloutPrompt], preparation: Preparation
     ) throws -> PolicyObjective {
+        if settings.preflight, rollout.engine == .inprocess, !preparation.isResuming {
+            try tryRewards(model, preparation)
+        }
         let reference = try ReferenceAssembly.policy(settings.reference, model: model, preparation)
         return try PolicyObjective(settings: settings.policy(rollout), reference: reference)
+    }
+
+    /// Tries the rewards before anything is learned from them.
+    ///
+    /// - Throws: `CommandFailure` when the run would learn the wrong thing, or nothing.
+    private func tryRewards(_ model: LanguageModel, _ preparation: Preparation) throws {
+        let trial = RewardTrial(
+            preparation.loaded, method: self, prompts: min(64, max(8, 2 * settings.promptsPerStep)))
+        let report = try trial.report(
+            on: trial.rows(), engine: engine(model), stop: { preparation.stop.isRequested })
+        for check in report.checks { preparation.terminal.note("preflight  \(check.name.rawValue): \(check.result)") }
+        let findings = report.findings.filter { $0.severity != .note }
+        guard report.isSound else {
+            throw CommandFailure(
+                message: "the rewards are not ready for a run, which would learn the wrong thing:\n"
+                    + findings.map { "  \($0.message)" + ($0.fix.isEmpty ? "" : ". \($0.fix)") }.joined(separator: "\n")
+                    + "\nLook closer with `hone verify`; `rft: {preflight: false}` trains all the same",
+                status: .fellShort)
+        }
+        for finding in findings { preparation.terminal.note("! \(finding.message)") }
     }
 
     func measure(
@@ -193,6 +216,11 @@ struct RFTMethod: Method {
         var stream = stream
         // An epoch is told by the prompts that were drawn, as steps may draw more than others.
         stream.stepsPerPass = nil
+        if settings.numIterations == 1, settings.beta == 0 {
+            preparation.terminal.note(
+                "note       each answer is trained on once, so the loss is near 0 whatever is learned: watch reward, "
+                    + "grad_norm and groups/informative")
+        }
         let steps = RewardSteps(
             stream, engine: try engine(model), rewards: rewards, model: model, objective: objective,
             settings: try collection(limit), curriculum: settings.curriculum.map { Curriculum($0.settings) },

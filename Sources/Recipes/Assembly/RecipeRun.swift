@@ -86,7 +86,11 @@ struct RecipeRun<Trained: Method> {
         try method.check(data.rows.examples + data.held, for: model)
         let preparation = Preparation(
             loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
-            isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url)
+            isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url,
+            isResuming: policy == .resume
+                && FileManager.default.fileExists(
+                    atPath: recipe.outputFolder.url.appending(path: "checkpoints/latest").path)
+        )
         let objective = try method.objective(
             for: model, rows: &data.rows.examples, held: &data.held, preparation: preparation)
         let rows = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)

@@ -33,6 +33,9 @@ struct HoneCommand: AsyncParsableCommand {
             """,
         version: HoneVersion.current,
         subcommands: [
-            TaskCommand.self, VerifyCommand.self, ReplayCommand.self, SchemaCommand.self, DoctorCommand.self,
+            CheckCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self, EvalCommand.self,
+            ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
+            TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
+            SchemaCommand.self, DoctorCommand.self,
         ])
 }

@@ -129,13 +129,39 @@ struct ProcessEnd: Sendable, Hashable, CustomStringConvertible {
         return "ended by signal \(signal) (\(name))"
     }
 
-    /// Ends a process with all of its group, and waits until it is gone.
+    /// Ends a process with all that it started, and waits until it is gone.
     static func killing(_ process: pid_t) -> ProcessEnd {
         kill(-process, SIGKILL)
+        // What it started may be in groups of their own. Its number is not given to another before it is waited for.
+        for _ in 0..<3 {
+            let others = members(ofSession: process)
+            for other in others { kill(other, SIGKILL) }
+            if others.isEmpty { break }
+        }
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
-        // Members of the group that were born while it was being killed.
-        kill(-process, SIGKILL)
         return ProcessEnd(status: status)
+    }
+
+    /// The living processes that belong to a session, without the one that leads it.
+    private static func members(ofSession session: pid_t) -> [pid_t] {
+        guard let folder = opendir("/proc") else { return [] }
+        defer { closedir(folder) }
+        var members: [pid_t] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let process = pid_t(name), process != session else { continue }
+            // `4711 (name) S parent group session …`; the name may hold anything.
+            let file = Descriptor(open("/proc/\(name)/stat", O_RDONLY | O_CLOEXEC))
+            var bytes = [UInt8](repeating: 0, count: 512)
+            let count = bytes.withUnsafeMutableBytes { read(file.number, $0.baseAddress, $0.count) }
+            guard count > 0, let end = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { continue }
+            let fields = bytes[(end + 1)..<count].split(separator: UInt8(ascii: " ")).prefix(4)
+                .map { String(decoding: $0, as: UTF8.self) }
+            if fields.count == 4, fields[0] != "Z", pid_t(fields[3]) == session { members.append(process) }
+        }
+        return members
     }
 }

@@ -29,6 +29,10 @@ enum CommandVerifier {
                 "memory", \.memory, "address space of a process in MiB; 0 for no limit",
                 allowed: ("a whole number, 0 to 1048576", (0...1_048_576).contains)),
             ConfigurationOption(
+                "startup", \.startup,
+                "seconds that the first answer of a process may take, where that is the longer limit",
+                allowed: ("a number, 0 to 3600", (0...3600).contains)),
+            ConfigurationOption(
                 "deterministic", \.isDeterministic, "whether the same rollout always gets the same score"),
         ]
 
@@ -38,6 +42,7 @@ enum CommandVerifier {
         var maximum = 1.0
         var processes: Int?
         var memory = 0
+        var startup = 30.0
         var isDeterministic = false
     }
 
@@ -58,6 +63,7 @@ enum CommandVerifier {
         var limits = environment.workers
         limits.processes = configuration.processes ?? limits.processes
         limits.memory = configuration.memory
+        limits.startup = .seconds(configuration.startup)
         let blueprint = WorkerPool.Blueprint(
             plan: ProcessPlan(
                 executable: path, arguments: configuration.run, variables: environment.variables, folder: folder,
