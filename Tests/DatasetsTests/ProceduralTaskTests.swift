@@ -92,7 +92,7 @@ import Verifiers
                 }
             }
         }
-        #expect(hash.finalized().hexadecimal == "0cbe92004d9c3bdc333fc973c5bd9377e6296e4ec7e7db9b64e76a93ff7f84eb")
+        #expect(hash.finalized().hexadecimal == "9484f66eb5e017f3c4e40380775d1b5e2f798387f9d22295d2de8c70b7db1025")
     }
 
     @Test(arguments: tasks) func aStateThatIsNoneIsARowsFaultAndNeverAScore(name: String) throws {

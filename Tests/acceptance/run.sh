@@ -4,6 +4,7 @@
 #
 #   Tests/acceptance/run.sh              all tasks, about half an hour of two cores
 #   TASKS=sorting SEEDS=1 JOBS=1 …       one of them; HONE names another executable, CURVES another folder for results
+#   COLLECT=1 …                          trains nothing, and reads the runs that there are
 #
 # Writes one CSV a task with every measurement on 512 questions that no model has seen, sampled at temperature 1 and
 # greedy, with 95 % Wilson intervals. Ends with 3 when a seed gains less than 15 points, or a run's answers are cut off.
@@ -19,32 +20,36 @@ data=datasets/tasks
 demonstrations() { case $1 in reverse_text) echo 600 ;; chain_sum) echo 1000 ;; sorting) echo 120 ;; countdown) echo 250 ;; esac; }
 level() { case $1 in reverse_text | chain_sum) echo 2 ;; *) echo 1 ;; esac; }
 
-# One tokenizer for all: 256 bytes and three special tokens, so that every letter is a token.
-mkdir -p $data "$CURVES"
-for task in reverse_text chain_sum sorting countdown; do
-  mkdir -p $data/$task
-  sample() { "$HONE" task sample $task --level "$(level $task)" --quiet "$@"; }
-  sample --seed 1 --count "$(demonstrations $task)" --format sft -o $data/$task/sft.jsonl
-  sample --seed 2 --count 6000 --format prompt -o $data/$task/prompts.jsonl
-  sample --seed 3 --count 512 --split validation --format sft -o $data/$task/validation.jsonl
-done
-"$HONE" tokenizer train $data/*/sft.jsonl --vocabulary-size 259 -o $data/tokenizer --quiet
+status=0
+if [[ -z ${COLLECT:-} ]]; then
+  # One tokenizer for all: 256 bytes and three special tokens, so that every letter is a token.
+  mkdir -p $data
+  for task in reverse_text chain_sum sorting countdown; do
+    mkdir -p $data/$task
+    sample() { "$HONE" task sample $task --level "$(level $task)" --quiet "$@"; }
+    sample --seed 1 --count "$(demonstrations $task)" --format sft -o $data/$task/sft.jsonl
+    sample --seed 2 --count 6000 --format prompt -o $data/$task/prompts.jsonl
+    sample --seed 3 --count 512 --split validation --format sft -o $data/$task/validation.jsonl
+  done
+  "$HONE" tokenizer train $data/*/sft.jsonl --vocabulary-size 259 -o $data/tokenizer --quiet
 
-train() { # task seed stage, then settings
-  local run=runs/tasks/$1/seed-$2/$3 started=$SECONDS
-  env -u OPENBLAS_CORETYPE "$HONE" train recipes/tasks/$1/$3.yaml --overwrite --threads 1 --quiet \
-    --set seed=$2 --set output_dir="$PWD/$run" "${@:4}" >"runs/tasks/$1-$2-$3.log" 2>&1 ||
-    { echo "$1, seed $2, $3 failed:"; tail -20 "runs/tasks/$1-$2-$3.log"; return 1; }
-  echo "$1 seed $2 $3: $((SECONDS - started)) s"
-}
-both() { # task seed
-  train "$1" "$2" sft
-  for stage in rft sft-more; do train "$1" "$2" $stage --set model="$PWD/runs/tasks/$1/seed-$2/sft/final"; done
-}
-export -f train both
-mkdir -p runs/tasks
-for task in "${tasks[@]}"; do for seed in "${seeds[@]}"; do echo "$task $seed"; done; done |
-  xargs -P "${JOBS:-2}" -L 1 bash -c 'set -euo pipefail; both "$1" "$2"' both
+  train() { # task seed stage, then settings
+    local run=runs/tasks/$1/seed-$2/$3 started=$SECONDS
+    rm -rf "$run" # so that a failure is not taken for an earlier success
+    env -u OPENBLAS_CORETYPE "$HONE" train recipes/tasks/$1/$3.yaml --overwrite --threads 1 --quiet \
+      --set seed=$2 --set output_dir="$PWD/$run" "${@:4}" >"runs/tasks/$1-$2-$3.log" 2>&1 ||
+      { echo "$1, seed $2, $3 failed:"; tail -20 "runs/tasks/$1-$2-$3.log"; return 1; }
+    echo "$1 seed $2 $3: $((SECONDS - started)) s"
+  }
+  both() { # task seed
+    train "$1" "$2" sft
+    for stage in rft sft-more; do train "$1" "$2" $stage --set model="$PWD/runs/tasks/$1/seed-$2/sft/final"; done
+  }
+  export -f train both
+  mkdir -p runs/tasks
+  for task in "${tasks[@]}"; do for seed in "${seeds[@]}"; do echo "$task $seed"; done; done |
+    xargs -P "${JOBS:-2}" -L 1 bash -c 'set -euo pipefail; both "$1" "$2"' both || status=3
+fi
 
 # The measurements that a run wrote down, a line each.
 measurements() { # seed stage events
@@ -53,17 +58,20 @@ measurements() { # seed stage events
     /^{"type":"eval"/ { suite = member("suite"); gsub("\"", "", suite)
       if (suite != "") printf "%s,%s,%d,%s,%.4f,%.4f,%.4f,%.4f\n", seed, stage, member("step"), suite, member("accuracy"), member("accuracy_low"), member("accuracy_high"), member("stopped") }' "$3"
 }
+mkdir -p "$CURVES"
 for task in "${tasks[@]}"; do
   {
     echo "seed,stage,step,suite,accuracy,low,high,stopped"
     for seed in "${seeds[@]}"; do
-      for stage in sft rft sft-more; do measurements "$seed" $stage runs/tasks/$task/seed-$seed/$stage/events.jsonl; done
+      for stage in sft rft sft-more; do
+        events=runs/tasks/$task/seed-$seed/$stage/events.jsonl
+        if [[ -f $events ]]; then measurements "$seed" $stage $events; fi
+      done
     done
   } >"$CURVES/$task.csv"
 done
 
 # Points of pass@1 at temperature 1, before and after.
-status=0
 printf '%-14s %4s %8s %8s %8s %8s %10s\n' task seed start rewards answers gain "over SFT"
 for task in "${tasks[@]}"; do
   awk -F, -v task="$task" '
