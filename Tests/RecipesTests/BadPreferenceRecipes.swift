@@ -44,7 +44,7 @@ extension BadRecipe {
         bad(
             "misspelt shorthand", "method: simp",
             [
-                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, ipo, orpo, simpo, cpo, not the string 'simp'. An unknown word would leave the choice to chance. Did you mean 'simpo'?"#
+                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, rft, grpo, ipo, orpo, simpo, cpo, not the string 'simp'. An unknown word would leave the choice to chance. Did you mean 'simpo'?"#
             ]),
         bad(
             "block without method", "dpo: {beta: 1}",
@@ -65,7 +65,7 @@ extension BadRecipe {
         bad(
             "block of an unknown method", "method: dop\ndpo: {beta: 1}",
             [
-                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, ipo, orpo, simpo, cpo, not the string 'dop'. An unknown word would leave the choice to chance. Did you mean 'dpo'?"#
+                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, rft, grpo, ipo, orpo, simpo, cpo, not the string 'dop'. An unknown word would leave the choice to chance. Did you mean 'dpo'?"#
             ]),
         bad(
             "weights", "method: dpo\ndpo: {loss: [sigmoid, ipo], loss_weights: [1]}",

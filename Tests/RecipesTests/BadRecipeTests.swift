@@ -1,4 +1,6 @@
+import Recipes
 import Testing
+import Verifiers
 
 /// A recipe that is wrong, and everything that is said about it; `DIR` stands for the recipe's folder.
 struct BadRecipe: Sendable, CustomTestStringConvertible {

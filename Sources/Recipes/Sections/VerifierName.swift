@@ -96,7 +96,8 @@ extension RecipeDecoder {
         for key in options.members.keys where !known.contains(where: { $0.name == key }) {
             isSound = false
             let near = nearestName(to: key, among: known.map(\.name) + section.names)
-            let other = registry.names.first { name in registry.options(of: name)?.contains { $0.name == key } ?? false }
+            let other = registry.names.first { name in registry.options(of: name)?.contains { $0.name == key } ?? false
+            }
             let list =
                 other.map { "Remove it, or write `verifier: \($0)`" }
                 ?? (known.isEmpty ? "It has none" : "It has \(known.map(\.name).joined(separator: ", "))")
@@ -118,8 +119,9 @@ extension RecipeDecoder {
             _ = try registry.make(verifier.name, options: options.json)
         } catch {
             let place = error.option.map { self.key($0) } ?? self.key("verifier")
+            let written = root[place] == nil ? self.key("verifier") : place
             report(
-                root.nearestPosition(of: place), "\(place): \(error.message)",
+                root.nearestPosition(of: written), "\(place): \(error.message)",
                 why: "Verifier \(verifier.name) cannot be made with these options",
                 fix: error.option.flatMap { name in
                     known.first { $0.name == name }.map { "`\(name)` is \($0.expectation): \($0.summary)" }
