@@ -36,19 +36,22 @@ import TextCore
 
         """
 
-    /// Three rows that are judged, and one for each way to fail.
-    static func workspace(verifier: String, timeout: String = "1s") throws -> Workspace? {
+    /// One row for each way to fail, among so many that are judged that the run need not give up.
+    private static let words =
+        ["trap", "loop", "memory", "exit", "nan", "print"] + [String](repeating: "fine", count: 18)
+
+    static func workspace(verifier: String) throws -> Workspace? {
         guard let workspace = try Workspace() else { return nil }
-        let rows = ["fine", "print", "good", "trap", "loop", "memory", "exit", "nan"].map {
-            "{\"prompt\": \"Once there was a\", \"answer\": \"\($0)\"}"
-        }
+        let rows = words.enumerated().map { "{\"prompt\": \"Number \($0) was a\", \"answer\": \"\($1)\"}" }
         try workspace.writeRecipe(
             [
                 "method": "rft", "data": ["train": [["path": "rows.jsonl", "format": "prompt"]]],
-                "rft": ["group_size": 2, "prompts_per_step": 8, "preflight": false, "max_oversample": 1],
+                "rft": [
+                    "group_size": 2, "prompts_per_step": .integer(rows.count), "preflight": false, "max_oversample": 1,
+                ],
                 "rollout": ["max_new_tokens": 12],
-                "rewards": [["verifier": .string(verifier), "target": "answer", "timeout": .string(timeout)]],
-                "train": ["max_steps": 3, "learning_rate": 0.001, "lr_scheduler": "constant", "warmup_steps": 0],
+                "rewards": [["verifier": .string(verifier), "target": "answer", "timeout": "2s"]],
+                "train": ["max_steps": 2, "learning_rate": 0.001, "lr_scheduler": "constant", "warmup_steps": 0],
             ], rows: rows)
         return workspace
     }
@@ -77,23 +80,34 @@ import TextCore
     /// That each way to fail was told as such, and that what was judged was trained on.
     static func expectTold(_ workspace: Workspace) throws {
         let outcomes = try outcomes(workspace)
-        #expect(outcomes.count == 3 * 8 * 2)
-        let wanted: [String: (status: String, failure: String?)] = [
-            "fine": ("scored", nil), "print": ("scored", nil), "good": ("scored", nil), "trap": ("errored", "crashed"),
-            "loop": ("timed_out", "timeout"), "memory": ("errored", "crashed"), "exit": ("errored", "crashed"),
-            "nan": ("errored", "invalidValue"),
-        ]
+        #expect(outcomes.count == 2 * 2 * words.count)
         for outcome in outcomes {
-            let (status, failure) = try #require(wanted[outcome.row])
-            #expect(outcome.status == status && outcome.failure == failure, "\(outcome.row): \(outcome.line.text())")
+            let isTold =
+                switch outcome.row {
+                case "fine", "print": outcome.status == "scored" && outcome.failure == nil
+                case "trap", "exit": outcome.status == "errored" && outcome.failure == "crashed"
+                case "nan": outcome.status == "errored" && outcome.failure == "invalidValue"
+                case "loop": outcome.status == "timed_out" && outcome.failure == "timeout"
+                // On a busy machine the time is over before the memory is.
+                case "memory":
+                    ["errored crashed", "timed_out timeout"].contains("\(outcome.status) \(outcome.failure ?? "")")
+                default: false
+                }
+            #expect(isTold, "\(outcome.row): \(outcome.line.text())")
         }
         #expect(outcomes.contains { $0.row == "print" && $0.line.text().contains("printed: ") })
         #expect(outcomes.contains { $0.row == "trap" && $0.line.text().contains("this row is a trap") })
         for (step, metrics) in try workspace.steps() {
-            let ledger = try ["requested", "scored", "abstained", "errored", "timed_out", "filtered"].map {
-                try #require(metrics["ledger/\($0)"]?.double)
+            func count(_ name: String) throws -> Double { try #require(metrics["ledger/\(name)"]?.double) }
+            func logged(_ status: String) -> Double {
+                Double(outcomes.filter { $0.line["step"]?.int == step && $0.status == status }.count)
             }
-            #expect(ledger == [16, 6, 0, 8, 2, 0], "step \(step)")
+            for status in ["scored", "abstained", "errored", "timed_out", "filtered"] {
+                #expect(try count(status) == logged(status), "step \(step), \(status)")
+            }
+            #expect(try count("requested") == 2 * Double(words.count))
+            // Later, rows in quarantine give way to others.
+            #expect(try step > 1 || count("errored") + count("timed_out") == 10)
         }
         #expect(try !workspace.finalWeights().isEmpty)
     }
