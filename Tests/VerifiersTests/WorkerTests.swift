@@ -279,7 +279,7 @@ extension WorkerTests {
                 }
             }
             #expect(right == 400)
-            #expect(processes.count == 3, "\(processes)")
+            #expect((2...3).contains(processes.count), "\(processes)")
         }
 
         @Test("A call whose task is cancelled ends at once")

@@ -110,12 +110,21 @@ struct VerifierCompiler: Sendable {
             "-module-cache-path", cache.appending(path: "modules").path,
             copy.path, "\(folder.path)/main.swift", "@\(folder.path)/objects", "-o", "\(folder.path)/worker",
         ]
-        if standsAlone { arguments.append("-static-stdlib") }
+        if standsAlone { arguments += Self.aloneArguments(text) }
         let (said, isSuccess) = try run(compiler, arguments, in: folder)
         guard isSuccess else { throw refused(said.replacing(copy.path, with: source.path), source) }
         guard rename("\(folder.path)/worker", worker.path) == 0 else {
             throw VerifierFailure(.configuration, "cannot write \(worker.path): \(systemError())")
         }
+    }
+
+    /// Links what Swift brings. Of the network only what a source asks for itself: `Verifiers` can ask judges on other
+    /// machines, which needs a library that is not on every machine, and a worker has no such verifier.
+    private static func aloneArguments(_ text: String) -> [String] {
+        let network =
+            text.contains("FoundationNetworking")
+            ? ["-l:libcurl.so.4"] : ["-Xlinker", "--unresolved-symbols=ignore-all"]
+        return ["-static-stdlib", "-l_CFURLSessionInterface"] + network
     }
 
     /// The compiler's errors, each with its file, line and column.
