@@ -32,6 +32,8 @@ quickstart: build
 	$(HONE) data build $(TICKETS)/preference.jsonl -o $(TICKETS)/preference --shuffle-seed 42 --overwrite
 	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/sft.yaml --overwrite
 	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/dpo.yaml --overwrite
+	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/warm.yaml --overwrite
+	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/rft.yaml --overwrite
 	@echo; echo "ask it yourself:"
 	@echo '  echo "my parcel is late, please hurry" | $(HONE) generate --model runs/quickstart --chat --greedy'
 

@@ -3,7 +3,7 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, CSpawn, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Datasets
+//   0  CKernels, COpenBLAS, CSpawn, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Judges, Datasets
 //   2  LanguageModels                     3  Training
 //   4  SFT, DPO, RFT, Evaluation                  5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
@@ -47,6 +47,9 @@ let package = Package(
             name: "Verifiers",
             dependencies: ["CSpawn", "TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
+            name: "Judges",
+            dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
             name: "Datasets",
             dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
@@ -87,8 +90,8 @@ let package = Package(
         .target(
             name: "Recipes",
             dependencies: [
-                "DPO", "Datasets", "Evaluation", "LanguageModels", "RFT", "SFT", "ShardIO", "TensorCore", "TextCore",
-                "Tokenization", "Training", "Verifiers",
+                "DPO", "Datasets", "Evaluation", "Judges", "LanguageModels", "RFT", "SFT", "ShardIO", "TensorCore",
+                "TextCore", "Tokenization", "Training", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),

@@ -144,7 +144,7 @@ public struct SuiteRunner {
                 call.map { call in Result { () throws(VerifierFailure) in try call.0.verify(call.1) } }
             }
         }
-        return Task.detached {
+        return waiting {
             await withTaskGroup(of: (Int, Result<Verdict, VerifierFailure>?).self) { group in
                 var verdicts = [Result<Verdict, VerifierFailure>?](repeating: nil, count: calls.count)
                 for index in calls.indices {
@@ -163,7 +163,7 @@ public struct SuiteRunner {
                 for await (done, verdict) in group { verdicts[done] = verdict }
                 return verdicts
             }
-        }.waited()
+        }
     }
 
     private func measureLoss(_ suite: Suite, asPerplexity: Bool) throws -> SuiteResult {

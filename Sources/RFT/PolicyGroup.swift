@@ -1,3 +1,5 @@
+public import LanguageModels
+
 /// One answer that was sampled, with what was said of it.
 ///
 /// Everything per token has as many entries as `completion`; entries of tokens that are not trained are never read.
@@ -42,6 +44,23 @@ public struct PolicySample: Sendable {
         self.advantage = advantage
         self.isTruncated = isTruncated
         self.version = version
+    }
+
+    /// A completion that was drawn, with everything that was recorded of its tokens.
+    ///
+    /// - Parameters:
+    ///   - completion: what was written.
+    ///   - version: of the policy that wrote it.
+    public init(_ completion: Completion, version: Int = 0) {
+        var sampled = completion.logProbabilities
+        if completion.logRetainedMass.count == sampled.count {
+            for (index, mass) in completion.logRetainedMass.enumerated() { sampled[index] += mass }
+        }
+        self.init(
+            completion: completion.ids.map { Int32($0) }, isTrained: completion.isSampled,
+            samplingLogProbabilities: sampled,
+            isTruncated: !completion.stopReason.isByModel, version: version)
+        entropies = completion.entropies
     }
 
     /// Whether training on it would change anything by way of its advantage.

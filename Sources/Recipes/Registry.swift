@@ -1,5 +1,6 @@
 public import DPO
 import Datasets
+import Judges
 public import Verifiers
 
 /// Everything that a name in a recipe may stand for, as a value: built in one place and passed to the commands.
@@ -18,6 +19,7 @@ public struct Registry: Sendable {
     /// What comes with Hone.
     public init() {
         verifiers = .builtin
+        verifiers.registerJudges()
         verifiers.register(ProceduralVerifier.self)
         losses = .standard
     }

@@ -110,12 +110,20 @@ private struct RunLoop<Goal: Objective> {
             if services.stop.isRequested { return try stopped() }
             let clock = ContinuousClock()
             let start = clock.now
-            let outcome = try trainer.step(batches(trainer.state.step), stop: services.stop)
+            let batch = try batches(trainer.state.step)
+            let made = clock.now
+            let outcome = try trainer.step(batch, stop: services.stop)
             let seconds = (clock.now - start) / .seconds(1)
+            // Where making a batch takes time of its own, what is left of the step is said too.
+            if batch.metrics["seconds/generate"] != nil {
+                window.add("seconds/train", (clock.now - made) / .seconds(1))
+            }
             switch outcome {
             case .interrupted: return try stopped()
             case .updated(let report): window.add(report, seconds: seconds)
-            case .refused(let message): try refuse(message, seconds: seconds)
+            case .refused(let message):
+                window.add(unlearned: batch.metrics, seconds: seconds)
+                try refuse(message)
             }
             if let reason = try afterStep() { return .earlyStopped(reason) }
         }
@@ -149,8 +157,7 @@ private struct RunLoop<Goal: Objective> {
         return .stopped(services.stop.reason)
     }
 
-    private mutating func refuse(_ message: String, seconds: Double) throws {
-        window.seconds += seconds
+    private mutating func refuse(_ message: String) throws {
         try services.emit(.warning(message, step: trainer.state.step))
         let limit = configuration.refusedStepLimit
         guard trainer.state.refusedInARow >= limit else { return }
@@ -265,6 +272,15 @@ private struct LogWindow {
     private var last: (gradientNorm: Double, learningRate: Double)?
     private var sums = MetricSums()
 
+    /// Adds a number of a step, such as the time of a part of it.
+    mutating func add(_ name: String, _ value: Double) { sums.add(name, sum: value, weight: 1) }
+
+    /// Adds a step that changed nothing: what making its batch told is reported all the same.
+    mutating func add(unlearned metrics: MetricSums, seconds: Double) {
+        self.seconds += seconds
+        sums.merge(metrics)
+    }
+
     mutating func add(_ report: StepReport, seconds: Double) {
         self.seconds += seconds
         steps += 1
@@ -276,11 +292,14 @@ private struct LogWindow {
     /// The window's metrics under TRL's names, or `nil` when no step is in it. The loss is the mean over steps; norm
     /// and rate are those of the last step.
     func metrics(of state: TrainingState) -> JSON? {
-        guard let last, steps > 0 else { return nil }
-        var members: OrderedDictionary<String, JSON> = [
-            "loss": .number(loss / Double(steps)), "grad_norm": .number(last.gradientNorm),
-            "learning_rate": .number(last.learningRate),
-        ]
+        var members: OrderedDictionary<String, JSON> = [:]
+        if let last, steps > 0 {
+            members["loss"] = .number(loss / Double(steps))
+            members["grad_norm"] = .number(last.gradientNorm)
+            members["learning_rate"] = .number(last.learningRate)
+        } else if sums["reward"] == nil {
+            return nil
+        }
         for (name, value) in sums.values { members[name] = .number(value) }
         members["num_tokens"] = .integer(state.tokens)
         members["epoch"] = .number(state.epoch)

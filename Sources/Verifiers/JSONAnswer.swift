@@ -19,7 +19,4 @@ extension Extraction {
             throw NoJSON(note: error.description)
         }
     }
-
-    /// Whether a text alone is an answer from which the same text is taken.
-    var takesWholeAnswers: Bool { self == .answer || self == .full }
 }

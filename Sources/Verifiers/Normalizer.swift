@@ -106,7 +106,7 @@ extension Unicode.Scalar {
 
 extension String {
     /// This text without white space at both ends.
-    var trimmed: String {
+    package var trimmed: String {
         let scalars = unicodeScalars
         guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
             let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
@@ -115,5 +115,5 @@ extension String {
     }
 
     /// Whether both texts have the same scalars. (`==` takes é for e and an accent.)
-    func isSameText(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+    package func isSameText(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }

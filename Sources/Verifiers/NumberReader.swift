@@ -4,6 +4,7 @@
 /// optional `$`, `€` or `£`, then digits, or digits in groups of three parted by commas (`1,234,567`), an optional
 /// fraction (`.5`), an optional exponent (`e-3`), or in place of those two a denominator (`3/4`); then an optional `%`.
 /// A comma is never a decimal mark. A number does not start inside a word, and neither `0x1F`, `inf` nor `nan` is one.
+/// A unit that the reader knows may stand behind it.
 public struct NumberReader: Sendable {
     /// What `50%` is.
     public enum Percent: String, NamedChoice {
@@ -25,8 +26,13 @@ public struct NumberReader: Sendable {
 
     /// What `50%` is.
     public var percent: Percent
+    /// What a number is multiplied with when a unit stands behind it, by the unit's name.
+    public var units: [String: Double]
 
-    public init(percent: Percent = .number) { self.percent = percent }
+    public init(percent: Percent = .number, units: [String: Double] = [:]) {
+        self.percent = percent
+        self.units = units
+    }
 
     /// The number that the whole text is, but for white space and one full stop at its end.
     public func whole(_ text: String) -> Double? {
@@ -41,6 +47,12 @@ public struct NumberReader: Sendable {
 
     /// The first number of a text.
     public func first(in text: String) -> Found? { all(in: text, limit: 1).last }
+
+    /// The number of a text in which there is one number only.
+    func only(in text: String) -> Found? {
+        let found = all(in: text, limit: 2)
+        return found.count == 1 ? found[0] : nil
+    }
 
     /// The number in a LaTeX box: `\frac{a}{b}` of whole numbers, or the last number.
     func boxed(_ content: String) -> Found? {
@@ -57,7 +69,9 @@ public struct NumberReader: Sendable {
             let value = above / below
             return value.isFinite ? Found(value: negative ? -value : value, text: content) : nil
         }
-        return last(in: cleaned)
+        // Units stand in `\text{…}`.
+        let words = cleaned.replacing("\\text{", with: "").replacing("\\mathrm{", with: "").replacing("}", with: " ")
+        return last(in: words)
     }
 
     private func all(in text: String, limit: Int = .max) -> [Found] {
@@ -144,15 +158,31 @@ public struct NumberReader: Sendable {
         }
         guard var value, value.isFinite else { return nil }
         if isNegative { value = -value }
-        let beforePercent = index
-        if current() == " ", index + 1 < scalars.count, scalars[index + 1] == "%" { index += 1 }
-        guard current() == "%" else { return (value, beforePercent) }
-        index += 1
-        switch percent {
-        case .number: return (value, index)
-        case .fraction: return (value / 100, index)
-        case .refuse: return (nil, index)
+        return suffixed(value, in: scalars, index)
+    }
+
+    /// The number with the percent sign or the unit behind it, one space between them or none.
+    private func suffixed(_ value: Double, in scalars: [Unicode.Scalar], _ end: Int) -> (value: Double?, end: Int)? {
+        let start = end < scalars.count && scalars[end] == " " ? end + 1 : end
+        if start < scalars.count, scalars[start] == "%" {
+            switch percent {
+            case .number: return (value, start + 1)
+            case .fraction: return (value / 100, start + 1)
+            case .refuse: return (nil, start + 1)
+            }
         }
+        var longest: (end: Int, factor: Double)?
+        for (unit, factor) in units {
+            let name = Array(unit.unicodeScalars)
+            let unitEnd = start + name.count
+            guard unitEnd > longest?.end ?? start, scalars[start...].starts(with: name),
+                unitEnd == scalars.count || !scalars[unitEnd].isWord || name.last?.isWord == false
+            else { continue }
+            longest = (unitEnd, factor)
+        }
+        guard let longest else { return (value, end) }
+        let scaled = value * longest.factor
+        return scaled.isFinite ? (scaled, longest.end) : nil
     }
 
     private func digits(in scalars: [Unicode.Scalar], _ index: inout Int) -> String {

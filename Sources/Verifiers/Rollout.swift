@@ -148,7 +148,7 @@ extension Rollout: JSONReadable {
 
 extension String {
     /// The last place where the bytes of `text` stand.
-    func lastRange(of text: String) -> Range<String.Index>? {
+    package func lastRange(of text: String) -> Range<String.Index>? {
         let bytes = Array(utf8)
         let wanted = Array(text.utf8)
         guard !wanted.isEmpty, bytes.count >= wanted.count else { return nil }

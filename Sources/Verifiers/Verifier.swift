@@ -219,7 +219,7 @@ public struct AnyOf: JSONReadable, Hashable {
 
 extension JSON {
     /// A string as it is; a number or a truth value as JSON writes it; `nil` for anything else.
-    var scalarText: String? {
+    package var scalarText: String? {
         switch self {
         case .string(let text): text
         case .integer, .number, .bool: text()

@@ -47,6 +47,7 @@ public struct VerifierRegistry: Sendable {
         registry.register(Label.self)
         registry.register(MultilabelF1.self)
         registry.register(Numeric.self)
+        registry.register(MathEquivalence.self)
         registry.register(RegexMatch.self)
         registry.register(JSONValid.self)
         registry.register(FormatTags.self)

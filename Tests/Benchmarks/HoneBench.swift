@@ -1,12 +1,21 @@
 import ArgumentParser
 import Foundation
 import TextCore
+import Verifiers
+
+/// Becomes a worker where a verifier is to run in one, and measures otherwise.
+@main
+enum Main {
+    static func main() async {
+        await VerifierWorker.runIfAsked(.builtin)
+        HoneBench.main()
+    }
+}
 
 /// Times fixed work and prints one table, with a peer beside it where one is given.
 ///
 /// Every line of the table is measured in a process of its own, so that its peak memory is its own, and a peer's run
 /// follows Hone's at once, so that both see the same machine.
-@main
 struct HoneBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone-bench",

@@ -6,8 +6,10 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case sftLoRA = "sft-lora"
     case sftTiny = "sft-tiny"
     case dpoLoRA = "dpo"
+    case rftLoRA = "rft"
     case decodeOne = "decode-1"
     case decodeMany = "decode-16"
+    case verifiers
     case shards
     case streamMemory = "stream-memory"
     case kernels
@@ -19,8 +21,10 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .sftLoRA: "SFT, LoRA r=16 on every linear layer, 4 × 256 tokens"
         case .sftTiny: "SFT, every weight of a tiny model, 32 × 20 tokens"
         case .dpoLoRA: "DPO, LoRA r=16, 8 pairs of GSM8K"
+        case .rftLoRA: "GRPO, LoRA r=16, 2 prompts × 8 × 128 tokens, a whole step"
         case .decodeOne: "decoding, 1 sequence"
         case .decodeMany: "decoding, 16 sequences"
+        case .verifiers: "calls of a verifier, in the process and in a worker"
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
         case .kernels: "operations of the catalogue"
@@ -42,19 +46,32 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
                 shared + "/peers/bench_trl.py", "dpo", model, "--adapter", "lora", "--dtype", "float32", "--steps",
                 "\(steps)",
             ]
+        case .rftLoRA:
+            [
+                shared + "/peers/bench_trl.py", "grpo", model, "--adapter", "lora", "--dtype", "float32", "--steps",
+                "\(steps)",
+            ]
         default: nil
         }
     }
 
     /// What the work reads beside a model; it is left out where that is missing and nobody asked for it.
-    func neededFile(shared: String) -> String? { self == .dpoLoRA ? Self.preferences(shared) : nil }
+    func neededFile(shared: String) -> String? {
+        switch self {
+        case .dpoLoRA: Self.preferences(shared)
+        case .rftLoRA: Self.questions(shared)
+        default: nil
+        }
+    }
+
+    private static func questions(_ shared: String) -> String { shared + "/data/gsm8k/train.jsonl" }
 
     private static func preferences(_ shared: String) -> String { shared + "/data/gsm8k/preference.jsonl" }
 
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .shards, .streamMemory, .kernels: false
+        case .verifiers, .shards, .streamMemory, .kernels: false
         default: true
         }
     }
@@ -79,6 +96,11 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
             return try PreferenceBenchmark(
                 model: model.load(), tokenizer: model.tokenizerFolder(shared: shared), data: Self.preferences(shared)
             ).run(steps: repetitions)
+        case .rftLoRA:
+            return try RewardBenchmark(
+                model: model.load(), tokenizer: model.tokenizerFolder(shared: shared), data: Self.questions(shared)
+            ).run(steps: repetitions)
+        case .verifiers: return try VerifierBenchmark().run(repetitions)
         case .decodeOne: return try DecodingBenchmark(model: model.load(), sequences: 1).run(repetitions)
         case .decodeMany: return try DecodingBenchmark(model: model.load(), sequences: 16).run(repetitions)
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)

@@ -87,13 +87,12 @@ import Verifiers
         var hash = SHA256()
         for task in TaskRegistry.builtin.tasks {
             for level in 1...task.levels.count {
-                for index in 0..<50 {
-                    let item = task.item(level: level, split: .validation, seed: 42, index: index)
-                    hash.update(item.prompt + "\0" + item.answer + "\0" + item.state.text() + "\n")
+                for item in task.sample(count: 50, level: level, split: .validation, seed: 42).items {
+                    hash.update(item.row(.sft).text() + "\n")
                 }
             }
         }
-        #expect(hash.finalized().hexadecimal == "0cbe92004d9c3bdc333fc973c5bd9377e6296e4ec7e7db9b64e76a93ff7f84eb")
+        #expect(hash.finalized().hexadecimal == "9484f66eb5e017f3c4e40380775d1b5e2f798387f9d22295d2de8c70b7db1025")
     }
 
     @Test(arguments: tasks) func aStateThatIsNoneIsARowsFaultAndNeverAScore(name: String) throws {

@@ -249,17 +249,17 @@ import TextCore
             "the recipe has no suite 'tset'. Did you mean 'test'?")
         try expectFailure(
             workspace, eval("verifier=exat"), status: 78,
-            "evaluation.suites.0.verifier must be one of exact, contains, regex, label, numeric, not the string 'exat'.",
+            "evaluation.suites.0.verifier names a verifier that does not exist: the string 'exat'.",
             "Did you mean 'exact'?")
         try expectFailure(
-            workspace, eval("tolerence=3"), status: 78, "unknown key 'tolerence' in evaluation.suites.0.",
-            "Did you mean 'tolerance'?")
+            workspace, eval("ignor_case=true"), status: 78,
+            "evaluation.suites.0.ignor_case is no option of verifier exact.", "Did you mean 'ignore_case'?")
         try expectFailure(
-            workspace, eval("tolerance=3"), status: 78, "evaluation.suites.0.tolerance is no option of exact.",
+            workspace, eval("tolerance=3"), status: 78, "evaluation.suites.0.tolerance is no option of verifier exact.",
             "Remove it, or write `verifier: numeric`.")
         try expectFailure(
             workspace, eval("verifier=regex") + ["--set", "evaluation.suites.0.pattern=(a"], status: 78,
-            "suite test: verifier 'regex', option 'pattern': `(` is never closed")
+            "evaluation.suites.0.pattern: `(` is never closed")
         try expectFailure(
             workspace, eval("target=answer"), status: 65,
             "rows.jsonl:1: the row has no column 'answer', which suite test takes the right answer from.")

@@ -11,7 +11,7 @@ import TextCore
     private func workspace(_ changes: [String: JSON] = [:]) throws -> Workspace? {
         guard let workspace = try Workspace() else { return nil }
         let words = ["dog", "cat", "ball", "park", "big", "day", "friend", "home", "tree", "red", "toy", "girl"]
-        let rows = words.map { "{\"prompt\": \"Once there was a \($0)\", \"answer\": \"a\"}" }
+        let rows = words.map { "{\"prompt\": \"Once there was a \($0)\", \"answer\": \"was\"}" }
         var all: [String: JSON] = [
             "method": "rft", "data": ["train": [["path": "rows.jsonl", "format": "prompt"]]],
             "rft": ["group_size": 4, "prompts_per_step": 3, "preflight": false, "max_oversample": 2],
@@ -24,26 +24,6 @@ import TextCore
         return workspace
     }
 
-    /// The rollouts that a run wrote, without times.
-    private func rollouts(_ workspace: Workspace, _ run: String = "runs/run") throws -> [JSON] {
-        let source = try DataSourceOpener.open(path: workspace.url(run).appending(path: "rollouts.jsonl.zst").path)
-        var rows: [JSON] = []
-        for frame in 0..<source.frames.count {
-            let decoded = try source.frame(frame)
-            for row in 0..<decoded.count {
-                var members = try #require(try decoded.row(row).fields.object)
-                members["components"] = .array(
-                    try #require(members["components"]?.array).map { component in
-                        var parts = component.object ?? [:]
-                        parts["seconds"] = nil
-                        return .object(parts)
-                    })
-                rows.append(.object(members))
-            }
-        }
-        return rows
-    }
-
     // MARK: The ledger
 
     @Test func `every answer is accounted for, and the log has a line for each`() throws {
@@ -51,7 +31,7 @@ import TextCore
         try workspace.train()
         let steps = try workspace.steps()
         #expect(steps.count == 4)
-        let lines = try rollouts(workspace)
+        let lines = try workspace.rollouts()
         for (step, metrics) in steps {
             let ledger = try ["requested", "scored", "abstained", "errored", "timed_out", "filtered"].map {
                 try #require(metrics["ledger/\($0)"]?.double)
@@ -91,8 +71,8 @@ import TextCore
         ]
         guard let workspace = try workspace(["rft": options]) else { return }
         try workspace.expectSameAfterCuts([1, 2, 4], of: 5, "rft, \(iterations) steps on each answer")
-        let whole = try rollouts(workspace)
-        for cut in [1, 2, 4] { #expect(try rollouts(workspace, "runs/cut-\(cut)") == whole, "cut after \(cut)") }
+        let whole = try workspace.rollouts()
+        for cut in [1, 2, 4] { #expect(try workspace.rollouts("runs/cut-\(cut)") == whole, "cut after \(cut)") }
     }
 
     @Test func `neither threads nor answers at once change an answer, and micro-batches change no more than rounding`()
@@ -100,14 +80,37 @@ import TextCore
     {
         guard let workspace = try workspace() else { return }
         try workspace.train("--threads", "1")
-        let (answers, steps) = (try rollouts(workspace), try workspace.steps())
+        let (answers, steps) = (try workspace.rollouts(), try workspace.steps())
         try workspace.train("--threads", "2", "--set", "output_dir=runs/two", "--set", "rollout.batch=5")
-        #expect(try rollouts(workspace, "runs/two") == answers)
+        #expect(try workspace.rollouts("runs/two") == answers)
         #expect(try workspace.finalWeights("runs/two") == workspace.finalWeights())
         try workspace.train("--set", "output_dir=runs/cut", "--set", "train.micro_batch_size=3")
         for (name, tolerance) in [("grad_norm", 1e-4), ("entropy", 1e-4), ("reward", 0)] {
             let (whole, cut) = (steps[1]?[name]?.double ?? .nan, try workspace.steps("runs/cut")[1]?[name]?.double ?? 0)
             #expect(abs(whole - cut) <= tolerance * abs(whole), "\(name) is \(cut) in micro-batches, and \(whole)")
         }
+    }
+}
+
+extension Workspace {
+    /// The rollouts that a run wrote, without times.
+    func rollouts(_ run: String = "runs/run") throws -> [JSON] {
+        let source = try DataSourceOpener.open(path: url(run).appending(path: "rollouts.jsonl.zst").path)
+        var rows: [JSON] = []
+        for frame in 0..<source.frames.count {
+            let decoded = try source.frame(frame)
+            for row in 0..<decoded.count {
+                var members = try #require(try decoded.row(row).fields.object)
+                members["components"] = .array(
+                    try #require(members["components"]?.array).map { component in
+                        var parts = component.object ?? [:]
+                        // What one process remembers, and how long it took, is not the run's.
+                        for key in ["seconds", "attempts", "cached"] { parts[key] = nil }
+                        return .object(parts)
+                    })
+                rows.append(.object(members))
+            }
+        }
+        return rows
     }
 }

@@ -30,11 +30,7 @@ import Training
             groups.append(
                 PolicyGroup(
                     prompt: prompt.map { Int32($0) },
-                    samples: part.map {
-                        PolicySample(
-                            completion: $0.ids.map { Int32($0) }, samplingLogProbabilities: $0.logProbabilities,
-                            isTruncated: $0.stopReason != .stopToken)
-                    }))
+                    samples: part.map { PolicySample($0) }))
             rewards.append(part.map { SampleRewards(reward($0), length: $0.ids.count) })
         }
         return (groups, rewards)
@@ -106,6 +102,26 @@ import Training
         let means = thirds(curve)
         #expect(means[0] < means[1] && means[1] < means[2], "\(curve)")
         #expect(curve.suffix(5).reduce(0, +) / 5 > 0.9, "\(curve)")
+    }
+
+    @Test func `what top-p cut off is put back before the policy is compared with its sampling`() throws {
+        let model = try TinyPolicy.model()
+        var settings = GenerationSettings()
+        settings.sampling.temperature = 0.7
+        settings.sampling.topP = 0.6
+        settings.maximumNewTokens = 8
+        let completions = try Generator(model, settings).completions(of: Self.prompts)
+        let groups = zip(Self.prompts, completions).map { prompt, completion in
+            PolicyGroup(prompt: prompt.map { Int32($0) }, samples: [PolicySample(completion)])
+        }
+        var policy = PolicySettings()
+        policy.temperature = 0.7
+        let outcome = try TinyPolicy.outcome(try PolicyObjective(settings: policy), groups, model: model)
+        #expect(try #require(outcome.metrics["sampling/kl_k3"]) < 1e-6)
+        #expect(try #require(outcome.metrics["sampling/sampling_logp_difference/max"]) < 1e-4)
+        let recorded = groups.flatMap(\.samples).flatMap { $0.entropies ?? [] }
+        let mean = recorded.reduce(0, +) / Float(recorded.count)
+        #expect(abs(Double(mean) - (try #require(outcome.metrics["entropy"]))) < 1e-4)
     }
 
     @Test func `other weights than those that sampled are noticed`() throws {

@@ -500,10 +500,10 @@ extension BadRecipe {
             schema: 1
             model: model
             data: rows.jsonl
-            method: rft
+            method: distill
             """#,
             [
-                #"recipe.yaml:4:9: method: rft is not available in this version, which has sft, pretrain, dpo, kto, reward. Running something else instead would not be what was asked for. Write one of sft, pretrain, dpo, kto, reward, or use a version that trains it."#
+                #"recipe.yaml:4:9: method: distill is not available in this version, which has sft, pretrain, dpo, kto, reward, rft. Running something else instead would not be what was asked for. Write one of sft, pretrain, dpo, kto, reward, rft, or use a version that trains it."#
             ]),
         BadRecipe(
             "unknown method",
@@ -514,7 +514,7 @@ extension BadRecipe {
             method: stf
             """#,
             [
-                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, ipo, orpo, simpo, cpo, not the string 'stf'. An unknown word would leave the choice to chance. Did you mean 'sft'?"#
+                #"recipe.yaml:4:9: method must be one of sft, pretrain, dpo, kto, reward, rft, grpo, ipo, orpo, simpo, cpo, not the string 'stf'. An unknown word would leave the choice to chance. Did you mean 'sft'?"#
             ]),
         BadRecipe(
             "other methods block",
@@ -641,13 +641,13 @@ extension BadRecipe {
                 - {name: c, path: rows.jsonl, metric: loss, generate: {top_p: 1}}
             """#,
             [
-                #"recipe.yaml:6:63: evaluation.suites.0.tolerance is no option of exact. Nothing reads it there. Remove it, or write `verifier: numeric`."#,
+                #"recipe.yaml:6:63: evaluation.suites.0.tolerance is no option of verifier exact. Nothing reads it, so what it asks for would not happen. Remove it, or write `verifier: numeric`."#,
                 #"recipe.yaml:7:14: two suites are named 'a'. Their figures could not be told apart. Give each its own name."#,
-                #"recipe.yaml:7:45: evaluation.suites.1 has verifier regex but no pattern. There is nothing to match. Add `pattern: "^yes"`."#,
+                #"recipe.yaml:7:45: evaluation.suites.1.pattern: a pattern must be given, such as "^yes". Verifier regex cannot be made with these options. `pattern` is a string: What the answer must match."#,
                 #"recipe.yaml:8:59: evaluation.suites.2.generate is written, but metric loss generates nothing. Nothing reads it there. Remove it, or replace the metric by a verifier."#,
             ]),
         BadRecipe(
-            "planned verifier",
+            "unknown verifier",
             #"""
             schema: 1
             model: model
@@ -655,7 +655,7 @@ extension BadRecipe {
             evaluation: {suites: [{name: a, path: rows.jsonl, verifier: llm_judge}]}
             """#,
             [
-                #"recipe.yaml:4:61: evaluation.suites.0.verifier: llm_judge is not available in this version, which has exact, contains, regex, label, numeric. Running something else instead would not be what was asked for. Write one of exact, contains, regex, label, numeric."#
+                "recipe.yaml:4:61: evaluation.suites.0.verifier names a verifier that does not exist: the string 'llm_judge'. Nothing could judge the answers. Did you mean 'judge_score'? Known: \(Registry().verifiers.names.joined(separator: ", ")); a verifier of your own is the path of a .swift file."
             ]),
         BadRecipe(
             "linear cycles",

@@ -87,7 +87,9 @@ import Training
         #expect(recipe.train.scheduler.type == .linear)
         #expect(recipe.checkpoint.resume == .from(RecipePath(workspace.folder + "/run/checkpoints/step-5")))
         #expect(recipe.evaluation.cadence == .perEpoch(2))
-        #expect(recipe.evaluation.suites[0].verifier == .regex && recipe.evaluation.suites[0].generate.stop == ["\n"])
+        #expect(
+            recipe.evaluation.suites[0].verifier?.name == "regex" && recipe.evaluation.suites[0].generate.stop == ["\n"]
+        )
         #expect(recipe.evaluation.suites[1].metric == .perplexity && recipe.evaluation.suites[1].verifier == nil)
     }
 

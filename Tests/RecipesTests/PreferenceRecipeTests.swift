@@ -296,7 +296,7 @@ import TextCore
         ("train", "beta", "'beta' belongs in dpo or kto"),
         (
             "train", "loss_type",
-            "'loss_type' is `sft.loss` or `dpo.loss` or `kto.loss` or `reward.loss` here (TRL name)"
+            "'loss_type' is `sft.loss` or `dpo.loss` or `kto.loss` or `reward.loss` or `rft.loss` here (TRL name)"
         ),
         ("data", "interleave_probs", "'interleave_probs' is `data.train.weight` here (LLaMA-Factory name)"),
         ("data", "mix_strategy", "Did you mean 'mix'? (LLaMA-Factory name)"),

@@ -191,8 +191,11 @@ struct Case: Sendable, CustomTestStringConvertible {
         let registry = VerifierRegistry.builtin
         for filler in ["1,", "\\boxed{", "<think>", "####", "1/", "[", "a ", "-", "\u{301}"] {
             let answer = Rollout(String(repeating: filler, count: 100_000 / filler.utf8.count))
-            // Two do not read the answer itself: one asks a program, one knows what was said before. Two measure its shape.
-            for name in registry.names where !["command", "recorded", "length", "repetition"].contains(name) {
+            // Some do not read the answer themselves but ask another, or know what was said before. Two measure its shape.
+            let others = [
+                "command", "recorded", "length", "repetition", "judge_score", "judge_label", "pairwise_judge", "http",
+            ]
+            for name in registry.names where !others.contains(name) {
                 let (options, reference) = Self.hostile[name] ?? ([:], "zz")
                 let verifier = try registry.make(name, options: options).bound(to: reference)
                 let started = ContinuousClock.now
@@ -201,42 +204,5 @@ struct Case: Sendable, CustomTestStringConvertible {
                 #expect(ContinuousClock.now - started < .seconds(5), "\(name) on \(filler)")
             }
         }
-    }
-
-    /// The correctness that GSM8K's authors published for 2,426 pairs of model solutions.
-    @Test func numericAgreesWithThePublishedCorrectness() throws {
-        guard let folder = try SharedFolder.url("data/gsm8k") else { return }
-        func rows(_ name: String) throws -> [JSON] {
-            try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
-                .split(separator: "\n").map { try JSON(parsing: String($0)) }
-        }
-        let numeric = try VerifierRegistry.builtin.make("numeric")
-        var gold: [String: BoundVerifier] = [:]
-        for row in try rows("test.jsonl") {
-            let answer = try #require(row["answer"])
-            let verifier = try numeric.bound(to: answer)
-            #expect(try verifier.verify(Rollout(answer.string ?? "")).score?.value == 1)
-            gold[try #require(row["question"]?.string)] = verifier
-        }
-        var agreed = 0
-        var judged = 0
-        for row in try rows("preference.jsonl") {
-            let question = try #require(row["prompt"]?.array?.first?["content"]?.string)
-            let verifier = try #require(gold[question])
-            for (key, expected) in [("chosen", 1.0), ("rejected", 0.0)] {
-                let solution = try #require(row[key]?.array?.first?["content"]?.string)
-                let score = try #require(try verifier.verify(Rollout(solution)).score)
-                judged += 1
-                if score.value == expected {
-                    agreed += 1
-                } else {
-                    print(
-                        "numeric disagrees on \(key): \(score.extracted ?? "-") in …\(solution.suffix(60).debugDescription)"
-                    )
-                }
-            }
-        }
-        #expect(judged > 0)
-        #expect(Double(agreed) >= 0.995 * Double(judged), "\(agreed) of \(judged)")
     }
 }

@@ -159,7 +159,7 @@ import Verifiers
         for reference in references {
             let verifier = try VerifierRegistry.builtin.make("json_f1", options: ["list_mode": .string(mode)])
                 .bound(to: reference)
-            #expect(verifier.probes.count >= 4)
+            #expect(verifier.probes.count >= 6)
             for probe in verifier.probes {
                 let score = try #require(try verifier.verify(Rollout(probe.answer)).score)
                 #expect(score.passed == probe.passes, "\(probe) on \(reference.text())")

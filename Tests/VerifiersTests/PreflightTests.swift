@@ -93,7 +93,8 @@ private func errors(_ report: PreflightReport) -> [String] {
         data[2].completion = nil
         let report = try await Preflight(set("numeric")).report(on: data)
         let references = try #require(report.findings.first { $0.check == .references })
-        #expect(references.severity == .error && references.rows.contains("data.jsonl:3"))
+        // A row without an answer, and one whose answer is no number: one finding, for both fail the same verifier.
+        #expect(references.severity == .error && references.rows == ["data.jsonl:3", "data.jsonl:4"])
         let picky = try custom { rollout, wanted in rollout.fullText == wanted && wanted != "b" }
         let found = try await Preflight(picky).report(on: rows(["a", "b", "c", "d"])).findings
         #expect(
@@ -156,7 +157,7 @@ private func errors(_ report: PreflightReport) -> [String] {
 
         let none = try await preflight.report(on: rows(labels)) { prompts in
             prompts.map { row in
-                (0..<4).map { Rollout("", item: row.item, sample: $0, stopReason: .length, tokenCount: 9) }
+                (0..<8).map { Rollout("", item: row.item, sample: $0, stopReason: .length, tokenCount: 9) }
             }
         }
         #expect(
@@ -164,7 +165,14 @@ private func errors(_ report: PreflightReport) -> [String] {
                 $0.hasPrefix("only 0 % of the groups of 4") && $0.hasSuffix("solves 0 % of the rollouts")
             })
         #expect(none.findings.contains { $0.message == "100 % of the rollouts are cut off before they end" })
-        #expect(none.findings.contains { $0.message == "'exact' finds no answer in 96 of 96 of the policy's rollouts" })
+        #expect(
+            none.findings.contains { $0.message == "'exact' finds no answer in 192 of 192 of the policy's rollouts" })
+
+        let few = try await preflight.report(on: rows(["a", "b"])) { prompts in
+            prompts.map { row in (0..<4).map { Rollout("", item: row.item, sample: $0) } }
+        }
+        #expect(few.isSound, "eight rollouts prove nothing")
+        #expect(few.findings.contains { $0.severity == .warning && $0.message.hasPrefix("only 0 % of the groups") })
 
         let all = try await preflight.report(on: rows(labels)) { prompts in
             prompts.map { row in (0..<4).map { Rollout(row.completion ?? "", item: row.item, sample: $0) } }

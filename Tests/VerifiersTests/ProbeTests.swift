@@ -32,6 +32,11 @@ import Verifiers
         ("gleu", [:], "the cat"), ("rouge_n", ["n": 2], "the cat sat"), ("rouge_l", ["extract": "tag(a)"], "the cat"),
         ("chrf", ["word_order": 2], "the cat"), ("edit", ["extract": only], "the cat"), ("fuzzy", [:], ["a", "bc"]),
         ("sequence_matcher", ["pass_at": 0.9], "the cat"),
+        ("json_valid", [:], .null), ("json_valid", ["extract": "tag(a)", "max_depth": 1], .null),
+        ("json_valid", ["extract": "json"], .null),
+        ("json_schema", ["schema": ["type": "object", "required": ["a"]], "extract": only], .null),
+        ("json_f1", ["extract": only], ["a": [1, 2]]), ("json_f1", ["extract": "json"], [["a": 1]]),
+        ("json_f1", ["extract": "boxed", "list_mode": "key"], ["a": [["b": []]]]),
     ]
 
     @Test(arguments: bound.indices) func everyProbeDoesWhatItSays(index: Int) throws {

@@ -71,9 +71,10 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
     private var watch = FailureWatch()
     private var emptySteps = 0
     /// Answers that are trained on again.
-    private var pending: Pending?
+    private var pending: Window?
 
-    private struct Pending {
+    /// Answers and how many steps have been done on them.
+    private struct Window {
         var groups: [PolicyGroup]
         /// Steps done on them.
         var done: Int
@@ -120,7 +121,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
     }
 
     /// Draws prompts, answers and judges them, until the step has enough groups that teach something.
-    private func collect(_ step: Int) throws -> Pending {
+    private func collect(_ step: Int) throws -> Window {
         let start = prompts.passes
         let wanted = settings.promptsPerStep
         let most =
@@ -162,7 +163,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             metrics.add("curriculum/level", sum: Double(curriculum.level), weight: 1)
             metrics.add("curriculum/resting", sum: Double(curriculum.restingCount), weight: 1)
         }
-        return Pending(
+        return Window(
             groups: groups, done: 0, metrics: metrics, tokens: all.reduce(0) { $0 + $1.tokensRead },
             epochs: start...max(start, prompts.passes))
     }
@@ -195,28 +196,24 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             (prompt: prompt, key: UInt64(step) << 32 | UInt64(first + index))
         }
         let (rewards, epoch) = (self.rewards, Int(prompts.passes))
-        var tasks: [Int: Task<Result<[RolloutScore], VerifierFailure>, Never>] = [:]
-        defer { for task in tasks.values { task.cancel() } }
+        var judging: [Int: Pending<Result<[[RolloutScore]], VerifierFailure>>] = [:]
+        defer { for pending in judging.values { pending.cancel() } }
         let answers = try engine.answers(
             to: keyed, samples: settings.groupSize,
             onGroup: { index, answers in
                 let group = JudgedGroup.rewardGroup(drawn[index], answers, version: step)
-                tasks[index] = Task.detached {
-                    do throws(VerifierFailure) {
-                        return .success(try await rewards.score([group], for: .training, epoch: epoch)[0])
-                    } catch {
-                        return .failure(error)
-                    }
-                }
+                judging[index] = rewards.begin([group], for: .training, epoch: epoch)
             }, shouldStop: { services.stop.isRequested })
         let written = clock.now
         times.generate += written - began
         var groups: [JudgedGroup] = []
         for (index, prompt) in drawn.enumerated() {
-            guard let task = tasks[index] else { preconditionFailure("an engine that gives a group twice or never") }
+            guard let pending = judging[index] else {
+                preconditionFailure("an engine that gives a group twice or never")
+            }
             groups.append(
                 JudgedGroup(
-                    prompt: prompt, answers: answers[index], scores: try task.waited().get(),
+                    prompt: prompt, answers: answers[index], scores: try pending.value.get()[0],
                     minimum: settings.minimumGroup))
         }
         times.wait += clock.now - written
@@ -327,7 +324,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         guard let done = waiting["done"]?.int, groups.count == waiting["groups"]?.array?.count, epochs.count == 2,
             epochs[0] <= epochs[1]
         else { throw TrainingError("the checkpoint's answers cannot be read; resume from another") }
-        pending = Pending(
+        pending = Window(
             groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null), tokens: 0,
             epochs: epochs[0]...epochs[1])
     }

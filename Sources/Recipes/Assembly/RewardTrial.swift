@@ -95,8 +95,10 @@ struct RewardTrial {
 
 extension PreflightRow {
     init(_ row: AskedRow) {
+        // The file's name will do: reports name many rows.
+        let place = row.source.split(separator: "/").last.map(String.init) ?? row.source
         self.init(
-            place: row.source, item: row.item, messages: row.messages, prompt: row.text, row: row.row,
+            place: place, item: row.item, messages: row.messages, prompt: row.text, row: row.row,
             completion: row.completion?.string, reasoningIsOpen: row.reasoningIsOpen)
     }
 }

@@ -59,28 +59,47 @@ struct OutputOptions: ParsableArguments {
 }
 
 /// A command that reports to a terminal, a pipe or a script.
-protocol ReportingCommand: AsyncParsableCommand {
+protocol ReportingCommand: ParsableCommand {
+    var output: OutputOptions { get }
+    func run(_ terminal: Terminal) throws
+}
+
+extension ReportingCommand {
+    mutating func run() throws {
+        let terminal = output.begin()
+        do { try run(terminal) } catch { throw output.explained(error, on: terminal) }
+    }
+}
+
+/// A reporting command whose work is made of tasks.
+protocol ConcurrentCommand: AsyncParsableCommand {
     var output: OutputOptions { get }
     func run(_ terminal: Terminal) async throws
 }
 
-extension ReportingCommand {
+extension ConcurrentCommand {
     mutating func run() async throws {
-        if let threads = output.threads { Parallel.setThreads(threads) }
-        let terminal = Terminal(json: output.json, quiet: output.quiet)
-        do {
-            try await run(terminal)
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            let failure = CommandFailure(describing: error)
-            if output.json {
-                terminal.print(["error": failure.json ?? ["message": .string(failure.message)]])
-            } else {
-                terminal.error(failure.message)
-            }
-            throw ExitCode(failure.status.rawValue)
+        let terminal = output.begin()
+        do { try await run(terminal) } catch { throw output.explained(error, on: terminal) }
+    }
+}
+
+extension OutputOptions {
+    fileprivate func begin() -> Terminal {
+        if let threads { Parallel.setThreads(threads) }
+        return Terminal(json: json, quiet: quiet)
+    }
+
+    /// Says what went wrong, and gives the exit status.
+    fileprivate func explained(_ error: any Error, on terminal: Terminal) -> ExitCode {
+        if let error = error as? ExitCode { return error }
+        let failure = CommandFailure(describing: error)
+        if json {
+            terminal.print(["error": failure.json ?? ["message": .string(failure.message)]])
+        } else {
+            terminal.error(failure.message)
         }
+        return ExitCode(failure.status.rawValue)
     }
 }
 

@@ -4,7 +4,7 @@ import ShardIO
 import TextCore
 
 /// `hone data build`: files of rows into shards.
-struct DataBuildCommand: ReportingCommand {
+struct DataBuildCommand: ConcurrentCommand {
     static let configuration = CommandConfiguration(
         commandName: "build", abstract: "Write the rows of data files into compressed shards with a manifest.",
         discussion: """

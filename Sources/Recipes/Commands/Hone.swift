@@ -18,11 +18,42 @@ public enum Hone {
         signal(SIGPIPE, SIG_IGN)
         // A verifier of the user's own is judged by this executable again, in a process that may crash.
         await VerifierWorker.runIfAsked(registry.verifiers)
-        await Registry.$current.withValue(registry) { await HoneCommand.main() }
+        await Registry.$current.withValue(registry) {
+            do {
+                // Parsed twice, as a command may not cross over to another thread.
+                if var command = try HoneCommand.parseAsRoot() as? any AsyncParsableCommand {
+                    return try await command.run()
+                }
+                try await onOwnThread { try HoneCommand.parseAsRoot() }
+            } catch {
+                HoneCommand.exit(withError: error)
+            }
+        }
+    }
+
+    /// Runs a command that computes and waits for hours on a thread of its own, where it takes none of the few that all
+    /// tasks share.
+    private static func onOwnThread(_ parse: @escaping @Sendable () throws -> any ParsableCommand) async throws {
+        let registry = Registry.current
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let thread = Thread {
+                Registry.$current.withValue(registry) {
+                    do {
+                        var command = try parse()
+                        try command.run()
+                        continuation.resume()
+                    } catch {
+                        continuation.resume(throwing: error)
+                    }
+                }
+            }
+            thread.stackSize = 64 << 20
+            thread.start()
+        }
     }
 }
 
-struct HoneCommand: AsyncParsableCommand {
+struct HoneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone",
         abstract: "Preference and reward fine-tuning of language models that tells the truth.",

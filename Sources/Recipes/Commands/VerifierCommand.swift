@@ -94,7 +94,7 @@ struct VerifierNewCommand: ReportingCommand {
 }
 
 /// `hone verifier test`: tries a verifier on its examples and on what a model might write.
-struct VerifierTestCommand: ReportingCommand {
+struct VerifierTestCommand: ConcurrentCommand {
     static let configuration = CommandConfiguration(
         commandName: "test", abstract: "Try a verifier on its examples, on ways to cheat and on hostile texts.",
         discussion: """

@@ -96,9 +96,12 @@ extension RecipeDecoder {
         for key in options.members.keys where !known.contains(where: { $0.name == key }) {
             isSound = false
             let near = nearestName(to: key, among: known.map(\.name) + section.names)
-            let list = known.isEmpty ? "It has none" : "It has \(known.map(\.name).joined(separator: ", "))"
+            let other = registry.names.first { name in registry.options(of: name)?.contains { $0.name == key } ?? false }
+            let list =
+                other.map { "Remove it, or write `verifier: \($0)`" }
+                ?? (known.isEmpty ? "It has none" : "It has \(known.map(\.name).joined(separator: ", "))")
             report(
-                self.key(key), "\(self.key(key)) is no option of verifier \(verifier.name)",
+                key, "\(self.key(key)) is no option of verifier \(verifier.name)",
                 why: "Nothing reads it, so what it asks for would not happen",
                 fix: near.map { "Did you mean '\($0)'?" } ?? list)
         }

@@ -161,14 +161,10 @@ public struct JSONF1: ImmediateVerifier, SelfTesting {
 
     public func probes(for reference: Reference) -> [VerifierProbe] {
         let gold = reference.value.text()
-        var probes = [
-            VerifierProbe("empty", answer: "", passes: false), VerifierProbe("null", answer: "null", passes: false),
-        ]
-        guard configuration.extract.takesWholeAnswers else { return probes }
-        probes.append(VerifierProbe("gold", answer: gold, passes: true))
-        probes.append(VerifierProbe("gold and more", answer: gold + " or " + gold, passes: false))
-        for empty in ["{}", "[]"] where empty != gold {
-            probes.append(VerifierProbe("\(empty) for everything", answer: empty, passes: false))
+        var probes = TextProbes.probes(gold: [gold], extract: configuration.extract, refusesMore: true)
+        for empty in ["{}", "[]", "null"] where empty != gold {
+            guard let answer = configuration.extract.written(empty) else { continue }
+            probes.append(VerifierProbe("\(empty) for everything", answer: answer, passes: false))
         }
         return probes
     }

@@ -50,15 +50,13 @@ public struct JSONValid: ImmediateVerifier, SelfTesting {
     }
 
     public func probes(for reference: NoReference) -> [VerifierProbe] {
-        var probes = [
-            VerifierProbe("empty", answer: "", passes: false),
-            VerifierProbe("brackets", answer: "{}{}[][]", passes: false),
-            VerifierProbe("one key twice", answer: #"{"a": 1, "a": 2}"#, passes: false),
-        ]
-        if configuration.extract.takesWholeAnswers {
-            probes.append(VerifierProbe("a value and more", answer: #"{"a": 1} is the answer"#, passes: false))
-            probes.append(
-                VerifierProbe("a value", answer: #"{"a": [1, "b", null]}"#, passes: configuration.maxDepth > 1))
+        let depth = configuration.maxDepth
+        let gold = depth > 1 ? #"{"a": [1, "b", null]}"# : #"{"a": 1}"#
+        var probes = TextProbes.probes(gold: [gold], extract: configuration.extract, refusesMore: true)
+        let tooDeep = String(repeating: "[", count: depth + 1) + String(repeating: "]", count: depth + 1)
+        for (name, text) in [("brackets", "{}{}[][]"), ("one key twice", #"{"a": 1, "a": 2}"#), ("too deep", tooDeep)] {
+            guard let answer = configuration.extract.written(text) else { continue }
+            probes.append(VerifierProbe(name, answer: answer, passes: false))
         }
         return probes
     }

@@ -40,8 +40,12 @@ extension MathComparison {
     /// Compares where at least one side is a set or a list.
     private mutating func matchElements(_ gold: MathNode, _ answer: MathNode) -> Int? {
         // "x < 1 or x > 3" is a union.
-        if case .setOperation(.union, let parts) = gold, let others = answer.elements { return unordered(parts, others) }
-        if case .setOperation(.union, let parts) = answer, let others = gold.elements { return unordered(others, parts) }
+        if case .setOperation(.union, let parts) = gold, let others = answer.elements {
+            return unordered(parts, others)
+        }
+        if case .setOperation(.union, let parts) = answer, let others = gold.elements {
+            return unordered(others, parts)
+        }
         let first = gold.elements ?? [gold]
         let second = answer.elements ?? [answer]
         // "x = 1, y = 2" without names is 1, 2 in that order.
@@ -82,7 +86,7 @@ extension MathComparison {
 
     private mutating func matchRelation(_ gold: MathNode, _ answer: MathNode) -> Int? {
         guard case .relation(let first, let links) = gold, case .relation(let second, let otherLinks) = answer else {
-            return match(gold.solution ?? gold.interval?.node, answer.solution ?? answer.interval?.node)
+            return match(gold.stated, answer.stated)
         }
         if let name = gold.label, let other = answer.label, name == other || name == "f" || other == "f" {
             return match(gold.solution, answer.solution)
@@ -152,6 +156,12 @@ extension MathNode {
         return first.variables.isEmpty && last.relation == .equal ? last.side : nil
     }
 
+    /// What a relation says of a variable, as a value or an interval; this itself when it is no relation.
+    fileprivate var stated: MathNode? {
+        guard case .relation = self else { return self }
+        return solution ?? interval?.node
+    }
+
     /// The interval in which an inequality holds a variable.
     fileprivate var interval: (variable: String, node: MathNode)? {
         guard case .relation(let first, let links) = self else { return nil }
@@ -179,7 +189,8 @@ extension MathNode {
         let closed = links.map { $0.relation == .lessOrEqual || $0.relation == .greaterOrEqual }
         let ends = isLess ? [first, links[1].side] : [links[1].side, first]
         return (
-            name, .bracketed(opensClosed: isLess ? closed[0] : closed[1], ends, closesClosed: isLess ? closed[1] : closed[0])
+            name,
+            .bracketed(opensClosed: isLess ? closed[0] : closed[1], ends, closesClosed: isLess ? closed[1] : closed[0])
         )
     }
 
@@ -189,7 +200,8 @@ extension MathNode {
     }
 
     /// One side less the other, with the relation to zero turned so that it is =, ≠, < or ≤.
-    fileprivate static func difference(_ first: MathNode, _ link: MathLink) -> (node: MathNode, relation: MathRelation)? {
+    fileprivate static func difference(_ first: MathNode, _ link: MathLink) -> (node: MathNode, relation: MathRelation)?
+    {
         let second = link.side
         switch link.relation {
         case .equal, .notEqual, .less, .lessOrEqual: return (.add([first, .negate(second)]), link.relation)

@@ -79,15 +79,23 @@ struct MathComparison {
     private static let fewestPoints = 8
 
     /// Whether the answer is near a reference that was rounded: relative 10⁻ᵖ, p the precision, or the reference's
-    /// significant digits where it has fewer, but at least 2.
+    /// significant digits where it has fewer, but at least 2; or the answer has no end as a decimal (1/3, √2) and the
+    /// reference is what it rounds to, with at least 2 digits.
     private func isNear(_ gold: MathScalar, _ answer: MathScalar) -> Bool {
-        guard let digits = gold.significantDigits, gold.variables.isEmpty, answer.variables.isEmpty else { return false }
+        guard let digits = gold.significantDigits, gold.variables.isEmpty, answer.variables.isEmpty else {
+            return false
+        }
         guard let first = value(gold), let second = value(answer) else { return false }
-        let tolerance = [1, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12]
-        let places = max(2, min(precision, digits))
         // The rounding of binary fractions must not decide at the very edge.
-        return abs(first - second) <= tolerance[places] * max(abs(first), abs(second)) * (1 + 1e-12)
+        let distance = abs(first - second) * (1 - 1e-12)
+        let tolerance = Self.tenth(max(2, min(precision, digits)))
+        if distance <= tolerance * max(abs(first), abs(second)) { return true }
+        guard digits >= 2, let decimals = gold.decimals, !answer.isTerminatingDecimal else { return false }
+        return distance <= 0.5 * Self.tenth(decimals)
     }
+
+    /// 10⁻ⁿ.
+    private static func tenth(_ places: Int) -> Double { Double("1e-\(places)") ?? 0 }
 
     private func value(_ scalar: MathScalar) -> Double? {
         if let rational = scalar.rational { return rational.double }

@@ -191,6 +191,8 @@ struct MathParser {
                 value = try times(value, try signedPower())
             } else if accept(.command("slash")) {
                 value = try counted(.divide(value, try signedPower()))
+            } else if let scale = acceptScale() {
+                value = try times(value, .number(MathLiteral(scale)))
             } else if case .word = current {
                 value = try counted(.quantity(value, unit: try unit()))
             } else if startsFactor {
@@ -214,6 +216,20 @@ struct MathParser {
         let value = try power()
         return isNegative ? try counted(.negate(value)) : value
     }
+
+    /// A word for a number behind a value, such as `million`, as digits.
+    private mutating func acceptScale() -> String? {
+        guard case .word(let words)? = current else { return nil }
+        let parts = words.split(separator: " ", maxSplits: 1).map(String.init)
+        guard let first = parts.first, let scale = Self.scales[first] else { return nil }
+        if parts.count > 1 { tokens[index] = .word(parts[1]) } else { index += 1 }
+        return scale
+    }
+
+    private static let scales = [
+        "dozen": "12", "hundred": "100", "thousand": "1000", "million": "1000000", "billion": "1000000000",
+        "trillion": "1000000000000",
+    ]
 
     /// Words behind a value, with their powers and slashes: `cm^2`, `miles per hour`, `km / h`.
     private mutating func unit() throws(MathSyntaxError) -> String {

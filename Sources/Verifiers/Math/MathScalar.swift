@@ -56,6 +56,22 @@ final class MathScalar {
         return node.children.compactMap(significantDigits).min()
     }
 
+    /// The digits behind the point of a number that is written as a decimal and nothing else but a sign.
+    var decimals: Int? {
+        var node = node
+        if case .negate(let part) = node { node = part }
+        guard case .number(let literal) = node, literal.hasPoint else { return nil }
+        return literal.decimals
+    }
+
+    /// Whether it is a decimal: written with a point, or a fraction that is a decimal of finite length.
+    private(set) lazy var isTerminatingDecimal: Bool = {
+        if significantDigits != nil { return true }
+        guard var rest = rational?.denominator else { return false }
+        for prime: Int128 in [2, 5] { while rest % prime == 0 { rest /= prime } }
+        return rest == 1
+    }()
+
     /// The digits of its longest literal.
     private(set) lazy var longestLiteral = Self.longestLiteral(node)
 

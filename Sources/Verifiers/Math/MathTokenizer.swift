@@ -96,7 +96,32 @@ struct MathTokenizer {
             index += 1
             text += "."
         }
-        tokens.append(.number(text))
+        tokens.append(.number(shifted(text)))
+    }
+
+    /// The number without the power of ten behind it: `1.5e3` is `1500.`.
+    private mutating func shifted(_ text: String) -> String {
+        guard scalar() == "e" || scalar() == "E" else { return text }
+        let start = index
+        index += 1
+        let isNegative = scalar() == "-"
+        if isNegative || scalar() == "+" { index += 1 }
+        guard let exponent = Int(digits()), exponent <= 300, !Self.isLetter(scalar()) else {
+            index = start
+            return text
+        }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let zeros = String(repeating: "0", count: exponent)
+        let whole = parts[0]
+        let fraction = parts.count > 1 ? parts[1] : ""
+        if isNegative {
+            let all = zeros + whole
+            return all.dropLast(exponent) + "." + all.suffix(exponent) + fraction
+        }
+        let all = fraction + zeros
+        let point = parts.count > 1 ? "." : ""
+        return whole + all.prefix(exponent)
+            + (fraction.count > exponent ? "." + all.dropFirst(exponent).prefix(fraction.count - exponent) : point)
     }
 
     /// `1{,}234` parts thousands whatever is around it.

@@ -113,8 +113,10 @@ public struct PolicyForecast: Sendable, Hashable {
         guard informativeShare < 0.1, rollouts > 0 else { return findings }
         let low = (passRate ?? 0) < 0.5
         let reason = passRate.map { "; it solves \(percent($0)) of the rollouts" } ?? ""
+        // Nothing among n leaves a share of up to 3/n likely (95 %), so few rollouts are no proof.
+        let mayBe = Statistics.informativeShare(rate: min(1, 3 / Double(rollouts)), size: groupSize)
         find(
-            informativeShare == 0 ? .error : .warning,
+            informativeShare == 0 && mayBe < 0.1 ? .error : .warning,
             "only \(percent(informativeShare)) of the groups of \(groupSize) can be expected to differ in reward, and "
                 + "the others teach nothing\(reason)",
             low

@@ -167,24 +167,28 @@ struct PreflightTrial: Sendable {
     /// Binds the rows; those whose reference is bad are a finding.
     mutating func bind(_ rows: [PreflightRow]) {
         report.rows = rows.count
-        var problems: [String: [String]] = [:]
-        var order: [String] = []
+        // The first failure of each verifier stands for the others: they differ in the row's text alone.
+        var failures: [(first: VerifierFailure, rows: [String])] = []
         for row in rows {
             do throws(VerifierFailure) {
                 let rewards = try set.bind(row: row.row, completion: row.completion.map { .string($0) }, item: row.item)
                 subjects.append(PreflightSubject(row: row, rewards: rewards))
             } catch {
-                if problems[error.description] == nil { order.append(error.description) }
-                problems[error.description, default: []].append(row.place)
+                if let index = failures.firstIndex(where: { $0.first.verifier == error.verifier }) {
+                    failures[index].rows.append(row.place)
+                } else {
+                    failures.append((error, [row.place]))
+                }
             }
         }
         let bad = rows.count - subjects.count
         report.add(
             .references,
             bad == 0 ? "all \(rows.count) rows have what is needed" : "\(bad) of \(rows.count) rows cannot be judged")
-        for message in order.prefix(5) {
+        for failure in failures {
+            let words = failure.first.description.split(whereSeparator: \.isNewline).joined(separator: " ")
             report.find(
-                .error, .references, message, rows: problems[message] ?? [],
+                .error, .references, words.count > 400 ? words.prefix(400) + "…" : words, rows: failure.rows,
                 fix: "Mend the rows, or say with `target` or `reference` where what they expect is.")
         }
     }

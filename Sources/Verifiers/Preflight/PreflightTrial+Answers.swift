@@ -150,8 +150,8 @@ extension PreflightTrial {
         var tried: [(subject: PreflightSubject, cheat: Cheat)] = []
         for subject in chosen {
             let gold = subject.isSolved ? subject.gold : nil
-            let others = gold.map { gold in Array(answers.filter { $0 != gold }.prefix(20)) } ?? []
-            tried += Cheat.all(for: subject.row, gold: gold, others: others).map { (subject, $0) }
+            let others = answers.filter { !expectsTheSame($0, subject) }.compactMap(\.gold)
+            tried += Cheat.all(for: subject.row, gold: gold, others: Array(others.prefix(20))).map { (subject, $0) }
         }
         let texts = tried.flatMap { item in item.cheat.texts.map { (subject: item.subject, text: $0) } }
         let scores = try await scores(texts)
@@ -181,23 +181,22 @@ extension PreflightTrial {
                     + " of \(count) rows")
         for cheat in cheats {
             let rows = hits[cheat.name] ?? []
-            // A row or two may be odd; what passes more often will be found by the policy.
-            let isRare = rows.count * 50 <= count
+            // What passes on a row here and there is luck; what passes more often will be found by the policy.
+            let isRare = rows.count * 10 <= count
             report.find(
                 cheat.isTolerable ? .note : isRare ? .warning : .error, .cheats,
                 "\(cheat.name) earns the reward on \(rows.count) of \(count) rows", rows: rows, fix: cheat.fix)
         }
     }
 
-    /// Right answers of the rows, each once, short ones only: together they make the answer of somebody who guesses.
-    private func distinctAnswers() -> [String] {
+    /// Rows with different right answers, short ones only: together they make the answer of somebody who guesses.
+    private func distinctAnswers() -> [PreflightSubject] {
         var seen: Set<String> = []
-        return subjects.compactMap { subject in
-            guard subject.isSolved, let gold = subject.gold, gold.utf8.count <= 200, seen.insert(gold).inserted else {
-                return nil
-            }
-            return gold
+        let short = subjects.filter { subject in
+            guard subject.isSolved, let gold = subject.gold, gold.utf8.count <= 200 else { return false }
+            return seen.insert(gold).inserted
         }
+        return Array(short.prefix(200))
     }
 
     // MARK: Answers of other rows
@@ -209,7 +208,11 @@ extension PreflightTrial {
             if !solved.isEmpty { report.add(.otherRows, "not tried: no verifier looks at what a row expects") }
             return
         }
-        let shifts = Set([solved.count / 2, 1, solved.count / 3 + 1].filter { $0 > 0 && $0 < solved.count }).sorted()
+        // The farthest first: data are often sorted by what they expect.
+        var shifts: [Int] = []
+        for shift in [solved.count / 2, solved.count / 3 + 1, 1] where shift < solved.count && !shifts.contains(shift) {
+            shifts.append(shift)
+        }
         var pairs: [(own: PreflightSubject, other: PreflightSubject)] = []
         for shift in shifts.prefix(solved.count > 500 ? 1 : 3) {
             for index in solved.indices { pairs.append((solved[index], solved[(index + shift) % solved.count])) }

@@ -162,6 +162,19 @@ public struct RewardSet: Sendable {
         return try await pass.run()
     }
 
+    /// Begins to judge rollouts, on threads of its own.
+    package func begin(
+        _ groups: [RewardGroup], for purpose: VerificationContext.Purpose = .training, epoch: Int = 0
+    ) -> Pending<Result<[[RolloutScore]], VerifierFailure>> {
+        threads.start {
+            do throws(VerifierFailure) {
+                return .success(try await score(groups, for: purpose, epoch: epoch))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
     /// Judges rollouts while the calling thread waits; for trainers that are not made of tasks.
     ///
     /// The work runs on threads of its own, so that this is safe wherever it is called.
@@ -170,15 +183,7 @@ public struct RewardSet: Sendable {
     public func scoreAndWait(
         _ groups: [RewardGroup], for purpose: VerificationContext.Purpose = .training, epoch: Int = 0
     ) throws(VerifierFailure) -> [[RolloutScore]] {
-        let result = threads.wait {
-            () async -> Result<[[RolloutScore]], VerifierFailure> in
-            do throws(VerifierFailure) {
-                return .success(try await score(groups, for: purpose, epoch: epoch))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
+        try begin(groups, for: purpose, epoch: epoch).value.get()
     }
 
     /// The rewards' values one by one, [rollouts, rewards], for rules that look at each by itself: 0 where a gate is

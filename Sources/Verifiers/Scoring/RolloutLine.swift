@@ -92,7 +92,7 @@ extension RolloutLine: JSONReadable {
         guard
             let status = json["status"].map({ RolloutStatus(rawValue: $0.string ?? "") })
                 ?? (total == nil ? .abstained : .scored),
-            (status == .scored) == (total != nil)
+            (status == .scored) == (total != nil), total != nil || json["total"]?.isNull ?? true
         else { return nil }
         var probabilities: [Float]?
         if let values = json["log_probabilities"]?.array {

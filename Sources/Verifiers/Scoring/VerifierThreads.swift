@@ -77,31 +77,28 @@ final class VerifierThreads: TaskExecutor {
         let race = Race<Value>()
         return await withCheckedContinuation { continuation in
             race.begin(continuation)
-            // The clock runs elsewhere: it must go on when all threads here are held.
-            let clock = Task.detached {
-                guard (try? await Task.sleep(for: limit)) != nil else { return }
-                race.end(nil)
-            }
+            // The clock runs elsewhere: it must go on when all threads here are held, and all that tasks share too.
+            let clock = DispatchWorkItem { race.end(nil) }
+            let nanoseconds = Int(max(0, min(limit / .nanoseconds(1), 1e18)))
+            DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds), execute: clock)
+            let alarm = Alarm(item: clock)
             let call = Task.detached(executorPreference: self) {
                 race.end(await body())
-                clock.cancel()
+                alarm.item.cancel()
             }
             race.cancelWhenLost(call)
         }
     }
 
     /// What `body` gives; the calling thread waits for it.
-    func wait<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
-        let done = DispatchSemaphore(value: 0)
-        let place = Place<Value>()
-        Task.detached(executorPreference: self) {
-            place.put(await body())
-            done.signal()
-        }
-        while true {
-            done.wait()
-            if let value = place.value { return value }
-        }
+    func wait<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value { start(body).value }
+
+    /// Begins `body`, which a thread may wait for later.
+    func start<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Pending<Value> {
+        let pending = Pending<Value>()
+        let task = Task.detached(executorPreference: self) { pending.finish(await body()) }
+        pending.onCancel { task.cancel() }
+        return pending
     }
 
     /// Applies `body` to each of `0 ..< count`, on `workers` threads; in order.
@@ -144,11 +141,42 @@ final class VerifierThreads: TaskExecutor {
     }
 }
 
-/// Where one task leaves a value for a thread.
-private final class Place<Value: Sendable>: Sendable {
+/// What a task will give to a thread.
+package final class Pending<Value: Sendable>: Sendable {
     private let content = Mutex<Value?>(nil)
-    func put(_ value: Value) { content.withLock { $0 = value } }
-    var value: Value? { content.withLock { $0 } }
+    private let stop = Mutex<(@Sendable () -> Void)?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+
+    fileprivate init() {}
+
+    fileprivate func finish(_ value: Value) {
+        content.withLock { $0 = value }
+        done.signal()
+    }
+
+    fileprivate func onCancel(_ body: @escaping @Sendable () -> Void) { stop.withLock { $0 = body } }
+
+    /// Asks the task to end early.
+    package func cancel() { stop.withLock { $0 }?() }
+
+    /// What the task gave; the calling thread waits for it.
+    package var value: Value {
+        while true {
+            if let value = content.withLock({ $0 }) { return value }
+            done.wait()
+        }
+    }
+}
+
+/// What `body` gives, on threads of its own; the calling thread waits for it, whatever that is.
+package func waiting<Value: Sendable>(for body: @escaping @Sendable () async -> Value) -> Value {
+    VerifierThreads().wait(body)
+}
+
+/// A timer that a task may cancel.
+private struct Alarm: @unchecked Sendable {
+    /// Cancelling is safe from any thread.
+    let item: DispatchWorkItem
 }
 
 /// Who is first: a call or its clock.

@@ -1,0 +1,139 @@
+public import Foundation
+import Synchronization
+public import TextCore
+public import Verifiers
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// Sends JSON to an address and reads JSON back.
+///
+/// What may pass (no connection, too many requests, a fault of the server) is an `infrastructure` failure, which the caller
+/// repeats after a pause, as long as the server asks for. What will not pass (a wrong key, an unknown model) is a
+/// `configuration` failure. A key is sent and never shown.
+public struct Endpoint: Sendable {
+    /// Where requests go.
+    public let url: URL
+    /// Header fields beside the type of the content.
+    private let headers: [String: String]
+    /// Bytes of an answer, at most.
+    private static let largestAnswer = 8 << 20
+
+    /// - Parameters:
+    ///   - address: `http://` or `https://`.
+    ///   - key: sent as a bearer token; `nil` for none.
+    /// - Throws: `VerifierFailure` of kind `configuration` for an address that is none.
+    public init(_ address: String, option: String, key: String?) throws(VerifierFailure) {
+        guard let url = URL(string: address), let scheme = url.scheme, ["http", "https"].contains(scheme),
+            url.host() != nil
+        else {
+            throw VerifierFailure(
+                .configuration, option: option, "'\(address)' is no address such as http://localhost:8000/v1")
+        }
+        self.url = url
+        headers = key.map { ["Authorization": "Bearer \($0)"] } ?? [:]
+    }
+
+    /// The key that a variable of the environment holds.
+    ///
+    /// - Throws: `VerifierFailure` of kind `configuration` when a variable is named that is not set.
+    static func key(_ variable: String, isNamed: Bool, in environment: VerifierEnvironment) throws(VerifierFailure)
+        -> String?
+    {
+        let key = environment.variables[variable].flatMap { $0.isEmpty ? nil : $0 }
+        guard key != nil || !isNamed else {
+            throw VerifierFailure(
+                .configuration, option: "api_key_env", "the variable \(variable) is not set; export it with the key")
+        }
+        return key
+    }
+
+    /// Posts a value.
+    ///
+    /// - Parameters:
+    ///   - path: added to the address; empty for the address itself.
+    ///   - identity: names the request, so that a server can tell that a repetition is one.
+    ///   - deadline: when the answer must be there.
+    /// - Throws: `VerifierFailure` of kind `timeout`, `infrastructure`, `configuration` or `invalidValue`.
+    public func post(
+        _ body: JSON, path: String = "", identity: String? = nil, deadline: ContinuousClock.Instant?
+    ) async throws(VerifierFailure) -> JSON {
+        var request = URLRequest(url: path.isEmpty ? url : url.appending(path: path))
+        request.httpMethod = "POST"
+        request.httpBody = Data(body.text().utf8)
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        if let identity { request.setValue(identity, forHTTPHeaderField: "Idempotency-Key") }
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+        let left = deadline.map { ($0 - .now) / .seconds(1) } ?? 60
+        guard left > 0 else { throw VerifierFailure(.timeout, "no time was left for a request to \(place)") }
+        request.timeoutInterval = left
+        let (data, response): (Data, URLResponse)
+        do {
+            (data, response) = try await URLSession.shared.data(for: request)
+        } catch let error as URLError where error.code == .timedOut || error.code == .cancelled {
+            throw VerifierFailure(.timeout, "\(place) did not answer in time")
+        } catch {
+            throw VerifierFailure(.infrastructure, "\(place) cannot be reached: \(error.localizedDescription)")
+        }
+        guard let response = response as? HTTPURLResponse else {
+            throw VerifierFailure(.infrastructure, "\(place) gave no answer of HTTP")
+        }
+        try check(response, data)
+        guard data.count <= Self.largestAnswer else {
+            throw VerifierFailure(.invalidValue, "\(place) answered with \(data.count) bytes, and 8 MiB are read")
+        }
+        do {
+            return try JSON(parsing: data)
+        } catch {
+            throw VerifierFailure(.invalidValue, "\(place) answered with what is no JSON: \(error.message)")
+        }
+    }
+
+    private func check(_ response: HTTPURLResponse, _ data: Data) throws(VerifierFailure) {
+        guard response.statusCode >= 300 else { return }
+        let said = String(decoding: data.prefix(300), as: UTF8.self).replacing("\n", with: " ")
+        let message = "\(place) answered with status \(response.statusCode): \(said)"
+        switch response.statusCode {
+        case 408, 409, 425, 429, 500...599:
+            let pause = response.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init)
+            throw VerifierFailure(
+                .infrastructure, retryAfter: pause.flatMap { $0.isFinite && $0 >= 0 ? .seconds($0) : nil }, message)
+        default: throw VerifierFailure(.configuration, message)
+        }
+    }
+
+    /// The address without what might be secret in it.
+    private var place: String {
+        "\(url.scheme ?? "")://\(url.host() ?? "")\(url.port.map { ":\($0)" } ?? "")\(url.path)"
+    }
+}
+
+/// Calls and tokens that are left to a verifier.
+final class CallBudget: Sendable {
+    private struct Spent {
+        var calls = 0
+        var tokens = 0
+    }
+
+    private let limits: (calls: Int?, tokens: Int?)
+    private let spent = Mutex(Spent())
+
+    init(calls: Int?, tokens: Int?) { limits = (calls, tokens) }
+
+    /// Takes a call.
+    ///
+    /// - Throws: `VerifierFailure` of kind `budget` when none is left.
+    func take() throws(VerifierFailure) {
+        let limits = limits
+        let refusal: String? = spent.withLock { spent in
+            if let most = limits.calls, spent.calls >= most { return "all \(most) calls of max_calls are spent" }
+            if let most = limits.tokens, spent.tokens >= most { return "all \(most) tokens of max_tokens are spent" }
+            spent.calls += 1
+            return nil
+        }
+        if let refusal { throw VerifierFailure(.budget, refusal + "; raise the limit, or judge fewer answers") }
+    }
+
+    func add(tokens: Int) { spent.withLock { $0.tokens += max(0, tokens) } }
+}

@@ -1,0 +1,96 @@
+import TextCore
+public import Verifiers
+
+/// A label from a judging model: 1 when most of its votes are among those that pass.
+///
+/// The verdict is the object that was asked for; else what stands in the last `\boxed{…}`, behind the last `VERDICT:`, or the
+/// last label that stands in the text. What is before `</think>` is no verdict. Without one the call has failed.
+public struct JudgeLabel: Verifier, SelfTesting {
+    public struct Configuration: JudgeConfiguration {
+        public var judge = JudgeEndpoint()
+        /// The verdicts that there are.
+        public var labels = ["good", "bad"]
+        /// Those that are worth 1.
+        public var passing = ["good"]
+        public init() {}
+
+        public static let options: [ConfigurationOption<Self>] =
+            judgeOptions() + [
+                .init(
+                    "labels", \.labels, "The verdicts that there are.",
+                    allowed: ("at least two different texts", { Set($0).count == $0.count && $0.count > 1 })),
+                .init("passing_labels", \.passing, "The verdicts that are worth 1."),
+            ]
+    }
+
+    public static let name = "judge_label"
+    public static let summary = "a label from a judging model behind an OpenAI-compatible endpoint"
+    public static var traits: VerifierTraits { .network }
+
+    private let judge: Judge
+    private let configuration: Configuration
+
+    public init(_ configuration: Configuration) throws(VerifierFailure) {
+        try self.init(configuration, in: VerifierEnvironment())
+    }
+
+    public init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure) {
+        guard !configuration.passing.isEmpty, configuration.passing.allSatisfy(configuration.labels.contains),
+            configuration.passing.count < configuration.labels.count
+        else {
+            throw VerifierFailure(
+                .configuration, option: "passing_labels", "they are some of the labels, and neither none nor all")
+        }
+        self.configuration = configuration
+        judge = try Judge(configuration.judge, in: environment)
+    }
+
+    public func verify(
+        _ rollout: Rollout, against reference: OptionalReference, in context: VerificationContext
+    ) async throws(VerifierFailure) -> Verdict {
+        guard let answer = rollout.answerText, !answer.trimmed.isEmpty else { return .fail(note: "there is no answer") }
+        let labels = configuration.labels
+        let task =
+            "Choose one label for the answer by the rubric below: \(labels.joined(separator: ", ")). "
+            + "Write {\"reason\": \"…\", \"result\": \"LABEL\"}."
+        let shape: JSON = [
+            "type": "object",
+            "properties": [
+                "reason": ["type": "string"], "result": ["enum": .array(labels.map { .string($0) })],
+            ],
+            "required": ["reason", "result"], "additionalProperties": false,
+        ]
+        var passing = 0
+        var last: (label: String, reason: String?)?
+        for vote in 0..<judge.votes {
+            let reply = try await judge.ask(
+                task, reference.parts(rollout, answer: answer), shape: shape, vote: vote, in: context)
+            if reply.isRefusal { return .abstain(reason: "the judge refuses to judge") }
+            guard let label = label(in: reply) else {
+                throw VerifierFailure(.invalidValue, "the judge named no label: \(reply.text.prefix(120))")
+            }
+            if configuration.passing.contains(label) { passing += 1 }
+            last = (label, reply.json?["reason"]?.string)
+        }
+        return .check(
+            2 * passing > judge.votes, extracted: last?.label, note: last?.reason.map { String($0.prefix(500)) })
+    }
+
+    private func label(in reply: Judge.Reply) -> String? {
+        func known(_ text: String) -> String? {
+            let wanted = text.trimmed.lowercased()
+            return configuration.labels.first { $0.lowercased() == wanted }
+        }
+        if let result = reply.json?["result"]?.string { return known(result) }
+        if let boxed = Extraction.boxed.text(in: Rollout(reply.text)), let label = known(boxed) { return label }
+        if let mark = reply.text.lastRange(of: "VERDICT:") {
+            let rest = reply.text[mark.upperBound...].prefix { !$0.isNewline }
+            if let label = known(String(rest)) { return label }
+        }
+        return configuration.labels.compactMap { label in reply.text.lastRange(of: label).map { ($0.lowerBound, label) }
+        }
+        .max { $0.0 < $1.0 }?.1
+    }
+
+    public func probes(for reference: OptionalReference) -> [VerifierProbe] { JudgeProbes.all }
+}
