@@ -84,11 +84,12 @@ struct VerifierNewCommand: ReportingCommand {
 
     func run(_ terminal: Terminal) throws {
         let files = try VerifierTemplate(name: name).write(to: URL(filePath: folder, directoryHint: .isDirectory))
+            .map { folder == "." ? $0.lastPathComponent : $0.relativePath }
         if output.json {
-            return terminal.print(["files": .array(files.map { .string($0.relativePath) })])
+            return terminal.print(["files": .array(files.map { .string($0) })])
         }
-        for file in files { terminal.print(file.relativePath) }
-        terminal.note("Try it: hone verifier test \(files[0].relativePath)")
+        for file in files { terminal.print(file) }
+        terminal.note("Try it: hone verifier test \(files[0])")
     }
 }
 

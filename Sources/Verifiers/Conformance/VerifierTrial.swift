@@ -40,14 +40,15 @@ struct VerifierTrial: Sendable {
             example.passing.map { VerifierProbe("an answer that is right", answer: $0, passes: true) }
             + example.failing.map { VerifierProbe("an answer that is wrong", answer: $0, passes: false) } + row.probes
         var findings: [Finding] = []
-        for probe in known { findings += await tried(probe) }
+        for probe in known where !isSlow(findings) { findings += await tried(probe) }
         for text in ["", " ", "\n\n", "<think>so</think>"]
         where !known.contains(where: { $0.passes && $0.answer == text }) {
             if passes(await outcome(text)) { findings.append(finding(.emptyFails, "\(shown(text)) passes")) }
         }
-        for (name, text) in Self.hostileTexts {
+        for (name, text) in Self.hostileTexts where !isSlow(findings) {
             if case .failure(let failure) = await outcome(text) { findings.append(broken(failure, name)) }
         }
+        if isSlow(findings) { return findings }
         let texts = known.map(\.answer) + ["", "a", "42"]
         let first = await oneByOne(texts)
         if verifier.traits.isDeterministic {
@@ -56,6 +57,9 @@ struct VerifierTrial: Sendable {
         }
         return findings
     }
+
+    /// Whether so many calls took too long that nobody wants to wait for more.
+    private func isSlow(_ findings: [Finding]) -> Bool { findings.count { $0.rule == .inTime } >= 3 }
 
     private func tried(_ probe: VerifierProbe) async -> [Finding] {
         let outcome = await outcome(probe.answer)
