@@ -48,8 +48,11 @@ gsm8k-preference: build
 	$(HONE) data build ../shared/data/gsm8k/preference.jsonl -o datasets/gsm8k-preference --shuffle-seed 42 --overwrite
 	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/gsm8k-preference.yaml --overwrite
 
+# Tests of whole processes wait for them, which must not hold up the clocks of the others: they run by themselves.
 test: dependencies
-	$(SWIFT) test -c release
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build --skip EndToEndTests
+	$(SWIFT) test -c release --skip-build --filter EndToEndTests
 
 format:
 	$(SWIFT) format -i -r Package.swift Sources Tests

