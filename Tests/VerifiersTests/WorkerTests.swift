@@ -101,7 +101,7 @@ import Verifiers
                 case "child":
                     let child = Process()
                     child.executableURL = URL(filePath: "/bin/sleep")
-                    child.arguments = ["98765"]
+                    child.arguments = [rollout.fullText]
                     try? child.run()
                     while true {}
                 case "answer": if rollout.fullText == "bad" { fatalError("a bad answer") }
@@ -296,10 +296,12 @@ extension WorkerTests {
         @Test("A process takes with it what it started")
         func descendants() async throws {
             let row = try WorkerTests.hostile().bound(to: "child")
-            #expect(await WorkerTests.failure(row, seconds: 2)?.kind == .timeout)
+            // A number that no other run of this test has.
+            let seconds = String(100_000 + ProcessInfo.processInfo.processIdentifier)
+            #expect(await WorkerTests.failure(row, Rollout(seconds), seconds: 2)?.kind == .timeout)
             let files = try FileManager.default.contentsOfDirectory(atPath: "/proc")
             let lines = files.compactMap { try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8) }
-            #expect(!lines.contains { $0.hasPrefix("/bin/sleep\u{0}98765") })
+            #expect(!lines.contains { $0.hasPrefix("/bin/sleep\u{0}\(seconds)") })
         }
 
         @Test("Nothing is left: no process, no descriptor")
