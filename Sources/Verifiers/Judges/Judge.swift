@@ -122,7 +122,10 @@ struct Judge: Sendable {
             "model": .string(settings.model), "temperature": 0, "seed": .integer(vote),
             "messages": [
                 ["role": "system", "content": .string(system)],
-                ["role": "user", "content": .string("\(task)\n\nRubric:\n\(rubric)\n\n" + texts.joined(separator: "\n\n"))],
+                [
+                    "role": "user",
+                    "content": .string("\(task)\n\nRubric:\n\(rubric)\n\n" + texts.joined(separator: "\n\n")),
+                ],
             ],
             "response_format": [
                 "type": "json_schema", "json_schema": ["name": "verdict", "strict": true, "schema": shape],
