@@ -11,14 +11,25 @@ public import Verifiers
 ///
 /// What may pass (no connection, too many requests, a fault of the server) is an `infrastructure` failure, which the caller
 /// repeats after a pause, as long as the server asks for. What will not pass (a wrong key, an unknown model) is a
-/// `configuration` failure. A key is sent and never shown.
+/// `configuration` failure. A key is sent to the address alone, whatever that refers to, and never shown: where it stands
+/// in an answer, it is taken out.
 public struct Endpoint: Sendable {
     /// Where requests go.
     public let url: URL
-    /// Header fields beside the type of the content.
-    private let headers: [String: String]
+    private let key: String?
     /// Bytes of an answer, at most.
     private static let largestAnswer = 8 << 20
+    /// Seconds that another side can ask to be left alone, at most.
+    private static let longestPause = 86_400.0
+
+    /// Keeps nothing between requests, and has room for as many as wait at the same time.
+    private static let session: URLSession = {
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.httpMaximumConnectionsPerHost = 64
+        configuration.httpShouldSetCookies = false
+        configuration.urlCache = nil
+        return URLSession(configuration: configuration)
+    }()
 
     /// - Parameters:
     ///   - address: `http://` or `https://`.
@@ -32,19 +43,19 @@ public struct Endpoint: Sendable {
                 .configuration, option: option, "'\(address)' is no address such as http://localhost:8000/v1")
         }
         self.url = url
-        headers = key.map { ["Authorization": "Bearer \($0)"] } ?? [:]
+        self.key = key
     }
 
     /// The key that a variable of the environment holds.
     ///
     /// - Throws: `VerifierFailure` of kind `configuration` when a variable is named that is not set.
-    static func key(_ variable: String, isNamed: Bool, in environment: VerifierEnvironment) throws(VerifierFailure)
-        -> String?
-    {
+    static func key(
+        _ variable: String, option: String = "api_key_env", isNamed: Bool, in environment: VerifierEnvironment
+    ) throws(VerifierFailure) -> String? {
         let key = environment.variables[variable].flatMap { $0.isEmpty ? nil : $0 }
         guard key != nil || !isNamed else {
             throw VerifierFailure(
-                .configuration, option: "api_key_env", "the variable \(variable) is not set; export it with the key")
+                .configuration, option: option, "the variable \(variable) is not set; export it with the key")
         }
         return key
     }
@@ -64,13 +75,13 @@ public struct Endpoint: Sendable {
         request.httpBody = Data(body.text().utf8)
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         if let identity { request.setValue(identity, forHTTPHeaderField: "Idempotency-Key") }
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+        if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
         let left = deadline.map { ($0 - .now) / .seconds(1) } ?? 60
         guard left > 0 else { throw VerifierFailure(.timeout, "no time was left for a request to \(place)") }
         request.timeoutInterval = left
         let (data, response): (Data, URLResponse)
         do {
-            (data, response) = try await URLSession.shared.data(for: request)
+            (data, response) = try await Self.session.data(for: request, delegate: Stay())
         } catch let error as URLError where error.code == .timedOut || error.code == .cancelled {
             throw VerifierFailure(.timeout, "\(place) did not answer in time")
         } catch {
@@ -79,34 +90,50 @@ public struct Endpoint: Sendable {
         guard let response = response as? HTTPURLResponse else {
             throw VerifierFailure(.infrastructure, "\(place) gave no answer of HTTP")
         }
-        try check(response, data)
         guard data.count <= Self.largestAnswer else {
             throw VerifierFailure(.invalidValue, "\(place) answered with \(data.count) bytes, and 8 MiB are read")
         }
+        let text = withoutKey(String(decoding: data, as: UTF8.self))
+        try check(response, text)
         do {
-            return try JSON(parsing: data)
+            return try JSON(parsing: text)
         } catch {
             throw VerifierFailure(.invalidValue, "\(place) answered with what is no JSON: \(error.message)")
         }
     }
 
-    private func check(_ response: HTTPURLResponse, _ data: Data) throws(VerifierFailure) {
+    private func check(_ response: HTTPURLResponse, _ text: String) throws(VerifierFailure) {
         guard response.statusCode >= 300 else { return }
-        let said = String(decoding: data.prefix(300), as: UTF8.self).replacing("\n", with: " ")
+        let said = String(text.prefix(300)).replacing("\n", with: " ")
         let message = "\(place) answered with status \(response.statusCode): \(said)"
         switch response.statusCode {
         case 408, 409, 425, 429, 500...599:
             let pause = response.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init)
             throw VerifierFailure(
-                .infrastructure, retryAfter: pause.flatMap { $0.isFinite && $0 >= 0 ? .seconds($0) : nil }, message)
+                .infrastructure, retryAfter: pause.flatMap { $0 >= 0 ? .seconds(min($0, Self.longestPause)) : nil },
+                message)
         default: throw VerifierFailure(.configuration, message)
         }
+    }
+
+    /// Services repeat a key that they do not know. What is too short to be secret may stand in any answer.
+    private func withoutKey(_ text: String) -> String {
+        guard let key, key.utf8.count >= 8 else { return text }
+        return text.replacing(key, with: "[key]")
     }
 
     /// The address without what might be secret in it.
     private var place: String {
         "\(url.scheme ?? "")://\(url.host() ?? "")\(url.port.map { ":\($0)" } ?? "")\(url.path)"
     }
+}
+
+/// Follows no address that a service refers to: the key is not meant for it.
+private final class Stay: NSObject, URLSessionTaskDelegate {
+    func urlSession(
+        _: URLSession, task _: URLSessionTask, willPerformHTTPRedirection _: HTTPURLResponse,
+        newRequest _: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
+    ) { completionHandler(nil) }
 }
 
 /// Calls and tokens that are left to a verifier.

@@ -33,7 +33,7 @@ public struct HTTPGrader: Verifier {
 
     public init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure) {
         let key = try configuration.keyVariable.map { (variable) throws(VerifierFailure) in
-            try Endpoint.key(variable, isNamed: true, in: environment)
+            try Endpoint.key(variable, option: "auth_env", isNamed: true, in: environment)
         }
         endpoint = try Endpoint(configuration.url, option: "url", key: key ?? nil)
     }
@@ -60,10 +60,13 @@ public struct HTTPGrader: Verifier {
             throw VerifierFailure(.invalidValue, "the service gave no `score`: \(answer.text().prefix(200))")
         }
         var parts: [String: Double] = [:]
-        for (name, part) in answer["parts"]?.object ?? [:] { parts[name] = part.double }
+        for (name, part) in answer["parts"]?.object ?? [:] {
+            parts[name] = part.double.flatMap { $0.isFinite ? $0 : nil }
+        }
         return .score(
             Score(
-                value, passed: answer["passed"]?.bool, parts: parts, extracted: answer["extracted"]?.string,
-                note: answer["reason"]?.string))
+                value, passed: answer["passed"]?.bool, parts: parts,
+                extracted: answer["extracted"]?.string.map { String($0.prefix(500)) },
+                note: answer["reason"]?.string.map { String($0.prefix(500)) }))
     }
 }

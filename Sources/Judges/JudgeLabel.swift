@@ -4,7 +4,8 @@ public import Verifiers
 /// A label from a judging model: 1 when most of its votes are among those that pass.
 ///
 /// The verdict is the object that was asked for; else what stands in the last `\boxed{…}`, behind the last `VERDICT:`, or the
-/// last label that stands in the text. What is before `</think>` is no verdict. Without one the call has failed.
+/// last label that stands in the text as a word of its own, the longest where several end there. Case does not count. What
+/// is before `</think>` is no verdict. Without one the call has failed.
 public struct JudgeLabel: Verifier, SelfTesting {
     public struct Configuration: JudgeConfiguration {
         public var judge = JudgeEndpoint()
@@ -18,7 +19,13 @@ public struct JudgeLabel: Verifier, SelfTesting {
             judgeOptions() + [
                 .init(
                     "labels", \.labels, "The verdicts that there are.",
-                    allowed: ("at least two different texts", { Set($0).count == $0.count && $0.count > 1 })),
+                    allowed: (
+                        "at least two texts that differ in more than case",
+                        { labels in
+                            let texts = Set(labels.map { $0.trimmed.lowercased() })
+                            return texts.count == labels.count && texts.count > 1 && !texts.contains("")
+                        }
+                    )),
                 .init("passing_labels", \.passing, "The verdicts that are worth 1."),
             ]
     }
@@ -79,7 +86,7 @@ public struct JudgeLabel: Verifier, SelfTesting {
     private func label(in reply: Judge.Reply) -> String? {
         func known(_ text: String) -> String? {
             let wanted = text.trimmed.lowercased()
-            return configuration.labels.first { $0.lowercased() == wanted }
+            return configuration.labels.first { $0.trimmed.lowercased() == wanted }
         }
         if let result = reply.json?["result"]?.string { return known(result) }
         if let boxed = Extraction.boxed.text(in: Rollout(reply.text)), let label = known(boxed) { return label }
@@ -87,9 +94,27 @@ public struct JudgeLabel: Verifier, SelfTesting {
             let rest = reply.text[mark.upperBound...].prefix { !$0.isNewline }
             if let label = known(String(rest)) { return label }
         }
-        return configuration.labels.compactMap { label in reply.text.lastRange(of: label).map { ($0.lowerBound, label) }
+        return lastLabel(in: reply.text)
+    }
+
+    /// The label that ends last, the longest of several.
+    private func lastLabel(in text: String) -> String? {
+        let scalars = Array(text.lowercased().unicodeScalars)
+        var last: (end: Int, count: Int, label: String)?
+        for label in configuration.labels {
+            let wanted = Array(label.trimmed.lowercased().unicodeScalars)
+            guard let first = wanted.first, let final = wanted.last, scalars.count >= wanted.count else { continue }
+            let place = (0...scalars.count - wanted.count).last { start in
+                let end = start + wanted.count
+                return scalars[start] == first && scalars[start..<end].elementsEqual(wanted)
+                    && !(first.isWord && start > 0 && scalars[start - 1].isWord)
+                    && !(final.isWord && end < scalars.count && scalars[end].isWord)
+            }
+            guard let end = place.map({ $0 + wanted.count }) else { continue }
+            if let known = last, (known.end, known.count) > (end, wanted.count) { continue }
+            last = (end, wanted.count, label)
         }
-        .max { $0.0 < $1.0 }?.1
+        return last?.label
     }
 
     public func probes(for reference: OptionalReference) -> [VerifierProbe] { JudgeProbes.all }

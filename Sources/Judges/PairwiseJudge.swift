@@ -4,7 +4,8 @@ public import Verifiers
 /// How often an answer is better than others to its prompt, by a judging model: wins count 1, ties 1/2, over all comparisons.
 ///
 /// Each pair is shown in both orders, so that a judge that likes the first place gains nobody anything. An answer is compared
-/// with the row's own answer (`against: reference`), or with others of its group: all of them, or `opponents` of them.
+/// with the row's own answer (`against: reference`), or with others of its group: all of them, or `opponents` of them. A
+/// comparison that the judge refuses does not count, and an answer without any is not judged.
 public struct PairwiseJudge: GroupVerifier {
     public enum Against: String, NamedChoice {
         /// The other answers of the group.
@@ -46,61 +47,75 @@ public struct PairwiseJudge: GroupVerifier {
         judge = try Judge(configuration.judge, in: environment)
     }
 
+    public func check(_ reference: OptionalReference) throws(VerifierFailure) {
+        guard configuration.against == .group || reference.text != nil else {
+            throw VerifierFailure(.item, "the row has no answer to compare with; name it in `target`")
+        }
+    }
+
     public func verify(
         _ group: [GroupMember], against reference: OptionalReference, in context: VerificationContext
     ) async throws(VerifierFailure) -> [Result<Verdict, VerifierFailure>] {
-        let answers = group.map { $0.rollout.answerText.flatMap { $0.trimmed.isEmpty ? nil : $0 } }
+        try check(reference)
+        var answers = group.map { $0.rollout.answerText.flatMap { $0.trimmed.isEmpty ? nil : $0 } }
         guard let question = group.first.map({ OptionalReference.question($0.rollout) }) else { return [] }
+        let pairs: [(Int, Int)]
         if configuration.against == .reference {
-            guard let gold = reference.text else {
-                throw VerifierFailure(.item, "the row has no answer to compare with; name it in `target`")
-            }
-            var verdicts: [Result<Verdict, VerifierFailure>] = []
-            for answer in answers {
-                guard let answer else {
-                    verdicts.append(.success(.fail(note: "there is no answer")))
-                    continue
-                }
-                do throws(VerifierFailure) {
-                    let points = try await points(answer, gold, question, context)
-                    verdicts.append(.success(.score(Score(points, passed: points > 0.5))))
-                } catch {
-                    verdicts.append(.failure(error))
-                }
-            }
-            return verdicts
+            pairs = group.indices.map { ($0, group.count) }
+            answers.append(reference.text)
+        } else {
+            pairs = self.pairs(group.count, context)
         }
-        return await tournament(answers, question, context)
+        let outcomes = await outcomes(of: pairs, answers, question, context)
+        return group.indices.map { verdict(on: $0, isEmpty: answers[$0] == nil, pairs, outcomes) }
     }
 
-    private func tournament(
-        _ answers: [String?], _ question: String, _ context: VerificationContext
-    ) async -> [Result<Verdict, VerifierFailure>] {
-        var points = answers.map { _ in (sum: 0.0, count: 0) }
-        var failures = [VerifierFailure?](repeating: nil, count: answers.count)
-        for (first, second) in pairs(answers.count, context) {
-            do throws(VerifierFailure) {
-                let won: Double =
-                    switch (answers[first], answers[second]) {
-                    case (nil, nil): 0.5
-                    case (nil, _): 0
-                    case (_, nil): 1
-                    case (let mine?, let other?): try await self.points(mine, other, question, context)
-                    }
-                points[first] = (points[first].sum + won, points[first].count + 1)
-                points[second] = (points[second].sum + 1 - won, points[second].count + 1)
-            } catch {
-                failures[first] = error
-                failures[second] = error
+    private func verdict(
+        on index: Int, isEmpty: Bool, _ pairs: [(Int, Int)], _ outcomes: [Result<Double?, VerifierFailure>]
+    ) -> Result<Verdict, VerifierFailure> {
+        var (sum, count) = (0.0, 0)
+        for (pair, outcome) in zip(pairs, outcomes) where pair.0 == index || pair.1 == index {
+            switch outcome {
+            case .failure(let failure): return .failure(failure)
+            case .success(nil): continue
+            case .success(let points?):
+                sum += pair.0 == index ? points : 1 - points
+                count += 1
             }
         }
-        return points.indices.map { index in
-            if let failure = failures[index] { return .failure(failure) }
-            guard points[index].count > 0 else {
-                return .success(.abstain(reason: "there is nothing to compare it with"))
+        if isEmpty { return .success(.fail(note: "there is no answer")) }
+        guard count > 0 else { return .success(.abstain(reason: "it is compared with nothing")) }
+        let share = sum / Double(count)
+        return .success(.score(Score(share, passed: share > 0.5)))
+    }
+
+    /// Comparisons of a group that wait at the same time.
+    private static let concurrency = 8
+
+    /// What the first of each pair gains; `nil` where the judge refuses.
+    private func outcomes(
+        of pairs: [(Int, Int)], _ answers: [String?], _ question: String, _ context: VerificationContext
+    ) async -> [Result<Double?, VerifierFailure>] {
+        await withTaskGroup(of: (Int, Result<Double?, VerifierFailure>).self) { tasks in
+            var outcomes = [Result<Double?, VerifierFailure>](repeating: .success(nil), count: pairs.count)
+            var next = 0
+            func add() {
+                let (index, pair) = (next, pairs[next])
+                next += 1
+                tasks.addTask {
+                    do throws(VerifierFailure) {
+                        return (index, .success(try await points(answers[pair.0], answers[pair.1], question, context)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
             }
-            let share = points[index].sum / Double(points[index].count)
-            return .success(.score(Score(answers[index] == nil ? 0 : share, passed: share > 0.5)))
+            while next < min(pairs.count, Self.concurrency) { add() }
+            while let (index, outcome) = await tasks.next() {
+                outcomes[index] = outcome
+                if next < pairs.count { add() }
+            }
+            return outcomes
         }
     }
 
@@ -116,19 +131,21 @@ public struct PairwiseJudge: GroupVerifier {
         }
     }
 
-    /// What `mine` gains against `other`, in both orders.
+    /// What `mine` gains against `other`, in both orders; `nil` where the judge refuses.
     private func points(
-        _ mine: String, _ other: String, _ question: String, _ context: VerificationContext
-    ) async throws(VerifierFailure) -> Double {
+        _ mine: String?, _ other: String?, _ question: String, _ context: VerificationContext
+    ) async throws(VerifierFailure) -> Double? {
+        guard let mine, let other else { return mine == nil ? (other == nil ? 0.5 : 0) : 1 }
         if mine.isSameText(as: other) { return 0.5 }
-        let forward = try await comparison(mine, other, question, context)
-        let backward = try await comparison(other, mine, question, context)
+        guard let forward = try await comparison(mine, other, question, context),
+            let backward = try await comparison(other, mine, question, context)
+        else { return nil }
         return (forward + 1 - backward) / 2
     }
 
     private func comparison(
         _ first: String, _ second: String, _ question: String, _ context: VerificationContext
-    ) async throws(VerifierFailure) -> Double {
+    ) async throws(VerifierFailure) -> Double? {
         let shape: JSON = [
             "type": "object",
             "properties": ["reason": ["type": "string"], "result": ["enum": ["A", "B", "tie"]]],
@@ -141,7 +158,7 @@ public struct PairwiseJudge: GroupVerifier {
                     + "\"result\": \"A\"}, \"B\" or \"tie\".",
                 [(name: "question", text: question), (name: "A", text: first), (name: "B", text: second)], shape: shape,
                 vote: vote, in: context)
-            if reply.isRefusal { throw VerifierFailure(.item, "the judge refuses to judge") }
+            if reply.isRefusal { return nil }
             switch reply.json?["result"]?.string?.lowercased() {
             case "a": sum += 1
             case "b": break

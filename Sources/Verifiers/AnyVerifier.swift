@@ -76,6 +76,17 @@ public struct AnyVerifier: Sendable {
     /// - Throws: `VerifierFailure` of kind `item` when the reference is malformed.
     public func bound(to reference: JSON) throws(VerifierFailure) -> BoundVerifier { try bindReference(reference) }
 
+    /// This verifier with a range that follows from its options.
+    package func narrowed(to range: ClosedRange<Double>) -> AnyVerifier {
+        let bindReference = bindReference
+        return AnyVerifier(name: name, range: range, traits: traits, scope: scope, verifyBatch: verifyBatch) {
+            (json: JSON) throws(VerifierFailure) -> BoundVerifier in
+            var bound = try bindReference(json)
+            bound.range = range
+            return bound
+        }
+    }
+
     /// Judges rollouts of any rows in one go.
     ///
     /// - Parameter batch: each with this verifier bound to its row.
@@ -136,7 +147,7 @@ public struct BoundVerifier: Sendable {
     /// The verifier's name.
     public let name: String
     /// The values that a score may have.
-    public let range: ClosedRange<Double>
+    public fileprivate(set) var range: ClosedRange<Double>
     /// Answers whose verdict is known; empty where the verifier brings none.
     public let probes: [VerifierProbe]
     /// What the row expects, in the verifier's own type.

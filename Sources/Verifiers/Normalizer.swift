@@ -91,7 +91,7 @@ extension [Normalizer] {
 }
 
 extension Unicode.Scalar {
-    var isPunctuation: Bool {
+    package var isPunctuation: Bool {
         switch properties.generalCategory {
         case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
             .finalPunctuation, .otherPunctuation:
@@ -101,7 +101,7 @@ extension Unicode.Scalar {
     }
 
     /// A letter, a digit or an underscore: what a word is made of.
-    var isWord: Bool { self == "_" || properties.isAlphabetic || properties.numericType != nil }
+    package var isWord: Bool { self == "_" || properties.isAlphabetic || properties.numericType != nil }
 }
 
 extension String {
