@@ -191,8 +191,11 @@ struct Case: Sendable, CustomTestStringConvertible {
         let registry = VerifierRegistry.builtin
         for filler in ["1,", "\\boxed{", "<think>", "####", "1/", "[", "a ", "-", "\u{301}"] {
             let answer = Rollout(String(repeating: filler, count: 100_000 / filler.utf8.count))
-            // Two do not read the answer itself: one asks a program, one knows what was said before. Two measure its shape.
-            for name in registry.names where !["command", "recorded", "length", "repetition"].contains(name) {
+            // These do not read the answer themselves: they ask others, or know what was said before. Two measure its shape.
+            let others = [
+                "command", "recorded", "length", "repetition", "judge_score", "judge_label", "pairwise_judge", "http",
+            ]
+            for name in registry.names where !others.contains(name) {
                 let (options, reference) = Self.hostile[name] ?? ([:], "zz")
                 let verifier = try registry.make(name, options: options).bound(to: reference)
                 let started = ContinuousClock.now
