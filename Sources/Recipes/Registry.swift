@@ -19,6 +19,7 @@ public struct Registry: Sendable {
     public init() {
         verifiers = .builtin
         verifiers.register(ProceduralVerifier.self)
+        verifiers.registerRewardModel()
         losses = .standard
     }
 
