@@ -127,6 +127,11 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
+            name: "JudgesTests",
+            dependencies: [
+                "Judges", "TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "DatasetsTests",
             dependencies: [
                 "Datasets", "TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),

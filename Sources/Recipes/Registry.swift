@@ -21,6 +21,7 @@ public struct Registry: Sendable {
         verifiers = .builtin
         verifiers.registerJudges()
         verifiers.register(ProceduralVerifier.self)
+        verifiers.registerRewardModel()
         losses = .standard
     }
 

@@ -110,7 +110,8 @@ extension RecipeDecoder {
             guard let node = root[self.key(option.name)], node.string != nil,
                 let path = at(option.name, { RecipePath.decode(node, self) })
             else { continue }
-            at(option.name) { checkExists(path, .file, node) }
+            // Which of the two it must be is the verifier's to say: a schema is a file, a model a folder.
+            at(option.name) { checkExists(path, .either, node) }
             options.members[option.name] = .string(path.absolute)
             options.paths.insert(option.name)
         }
