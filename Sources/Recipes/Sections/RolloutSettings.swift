@@ -17,10 +17,6 @@ public struct RolloutSettings: Sendable, Hashable {
     public var path: RecipePath?
     /// Answers that are written at once.
     public var batch = 64
-    /// Of a conversation with tools: the model's turns, at most.
-    public var maxTurns = 1
-    /// Of a conversation with tools: the environment's name.
-    public var environment: String?
 
     public init() {}
 
@@ -46,6 +42,11 @@ extension RolloutEngineName: RecipeWord {
 extension RolloutSettings: RecipeSection {
     package static let table = SectionTable<RolloutSettings>(
         "How answers to train on are written.",
+        planned: [
+            PlannedField(
+                "environment", instead: "Remove it; conversations with tools are driven from Swift (RFT/Turns)"),
+            PlannedField("max_turns", neutral: 1, instead: "Remove it; an answer has one turn"),
+        ],
         fields: [
             Field("max_new_tokens", \.maxNewTokens, "Most tokens of an answer.", in: .within(1...1_048_576)),
             Field(
@@ -62,8 +63,6 @@ extension RolloutSettings: RecipeSection {
             Field(
                 "batch", \.batch, "Answers that are written at once; they do not depend on it.",
                 in: .within(1...4096), changesResults: false),
-            Field("max_turns", \.maxTurns, "The model's turns of a conversation with tools.", in: .within(1...1000)),
-            Field("environment", \.environment, "What answers the model in a conversation with tools."),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
@@ -76,11 +75,6 @@ extension RolloutSettings: RecipeSection {
             decoder.report(
                 "path", "\(decoder.key("path")) is written, but the engine is \(engine.rawValue)",
                 why: "Nothing reads it", fix: "Remove it, or write `engine: replay`")
-        }
-        if maxTurns > 1, environment == nil {
-            decoder.report(
-                "max_turns", "\(decoder.key("max_turns")) is \(maxTurns), but there is no environment",
-                why: "Nobody would answer the model", fix: "Add `environment: NAME`, or remove it")
         }
     }
 }
