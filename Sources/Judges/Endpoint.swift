@@ -23,13 +23,13 @@ public struct Endpoint: Sendable {
     private static let longestPause = 86_400.0
 
     /// Keeps nothing between requests, and has room for as many as wait at the same time.
-    private static let session: URLSession = {
+    private static var configuration: URLSessionConfiguration {
         let configuration = URLSessionConfiguration.ephemeral
         configuration.httpMaximumConnectionsPerHost = 64
         configuration.httpShouldSetCookies = false
         configuration.urlCache = nil
-        return URLSession(configuration: configuration)
-    }()
+        return configuration
+    }
 
     /// - Parameters:
     ///   - address: `http://` or `https://`.
@@ -81,7 +81,7 @@ public struct Endpoint: Sendable {
         request.timeoutInterval = left
         let (data, response): (Data, URLResponse)
         do {
-            (data, response) = try await Self.session.data(for: request, delegate: Stay())
+            (data, response) = try await Exchange.perform(request, with: Self.configuration)
         } catch let error as URLError where error.code == .timedOut || error.code == .cancelled {
             throw VerifierFailure(.timeout, "\(place) did not answer in time")
         } catch {
@@ -128,12 +128,68 @@ public struct Endpoint: Sendable {
     }
 }
 
-/// Follows no address that a service refers to: the key is not meant for it.
-private final class Stay: NSObject, URLSessionTaskDelegate {
+/// One request and its answer. It follows no address that a service refers to: the key is not meant for it.
+private final class Exchange: NSObject, URLSessionDataDelegate {
+    private struct State {
+        var data = Data()
+        var response: URLResponse?
+        var continuation: CheckedContinuation<(Data, URLResponse), any Error>?
+    }
+
+    private let state = Mutex(State())
+
+    static func perform(
+        _ request: URLRequest, with configuration: URLSessionConfiguration
+    ) async throws -> (Data, URLResponse) {
+        let exchange = Exchange()
+        let session = URLSession(configuration: configuration, delegate: exchange, delegateQueue: nil)
+        defer { session.finishTasksAndInvalidate() }
+        let task = session.dataTask(with: request)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                exchange.state.withLock { $0.continuation = continuation }
+                task.resume()
+            }
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
     func urlSession(
-        _: URLSession, task _: URLSessionTask, willPerformHTTPRedirection _: HTTPURLResponse,
+        _: URLSession, task _: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest _: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
-    ) { completionHandler(nil) }
+    ) {
+        finish(.success(response))
+        completionHandler(nil)
+    }
+
+    func urlSession(
+        _: URLSession, dataTask _: URLSessionDataTask, didReceive response: URLResponse,
+        completionHandler: @escaping (URLSession.ResponseDisposition) -> Void
+    ) {
+        state.withLock { $0.response = response }
+        completionHandler(.allow)
+    }
+
+    func urlSession(_: URLSession, dataTask _: URLSessionDataTask, didReceive data: Data) {
+        state.withLock { $0.data.append(data) }
+    }
+
+    func urlSession(_: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
+        if let error { return finish(.failure(error)) }
+        guard let response = state.withLock({ $0.response }) ?? task.response else {
+            return finish(.failure(URLError(.badServerResponse)))
+        }
+        finish(.success(response))
+    }
+
+    private func finish(_ result: Result<URLResponse, any Error>) {
+        let (continuation, data) = state.withLock { state in
+            defer { state.continuation = nil }
+            return (state.continuation, state.data)
+        }
+        continuation?.resume(with: result.map { (data, $0) })
+    }
 }
 
 /// Calls and tokens that are left to a verifier.
