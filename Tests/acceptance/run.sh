@@ -4,7 +4,8 @@
 #
 #   Tests/acceptance/run.sh              all tasks, about half an hour of two cores
 #   TASKS=sorting SEEDS=1 JOBS=1 …       one of them; HONE names another executable, CURVES another folder for results
-#   COLLECT=1 …                          trains nothing, and reads the runs that there are
+#   STAGES="rft sft-more" …              only these, from the warm-up that there is
+#   STAGES= …                            trains nothing, and reads the runs that there are
 #
 # Writes one CSV a task with every measurement on 512 questions that no model has seen, sampled at temperature 1 and
 # greedy, with 95 % Wilson intervals. Ends with 3 when a seed gains less than 15 points, or a run's answers are cut off.
@@ -21,7 +22,8 @@ demonstrations() { case $1 in reverse_text) echo 600 ;; chain_sum) echo 1000 ;; 
 level() { case $1 in reverse_text | chain_sum) echo 2 ;; *) echo 1 ;; esac; }
 
 status=0
-if [[ -z ${COLLECT:-} ]]; then
+export STAGES=${STAGES-sft rft sft-more}
+if [[ -n $STAGES ]]; then
   # One tokenizer for all: 256 bytes and three special tokens, so that every letter is a token.
   mkdir -p $data
   for task in reverse_text chain_sum sorting countdown; do
@@ -42,8 +44,10 @@ if [[ -z ${COLLECT:-} ]]; then
     echo "$1 seed $2 $3: $((SECONDS - started)) s"
   }
   both() { # task seed
-    train "$1" "$2" sft
-    for stage in rft sft-more; do train "$1" "$2" $stage --set model="$PWD/runs/tasks/$1/seed-$2/sft/final"; done
+    for stage in $STAGES; do
+      if [[ $stage == sft ]]; then train "$1" "$2" sft; continue; fi
+      train "$1" "$2" "$stage" --set model="$PWD/runs/tasks/$1/seed-$2/sft/final"
+    done
   }
   export -f train both
   mkdir -p runs/tasks
