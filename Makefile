@@ -62,7 +62,7 @@ lint:
 
 bench: dependencies
 	$(SWIFT) build -c release --product hone-bench
-	$(CLEAN_ENVIRONMENT) .build/release/hone-bench $(if $(PEERS),--peers $(PEERS))
+	$(CLEAN_ENVIRONMENT) .build/release/hone-bench $(if $(PEERS),--peers $(PEERS) --markdown BENCHMARKS.md)
 
 clean:
 	rm -rf .build

@@ -1,14 +1,61 @@
 import Foundation
 import LanguageModels
+import TensorCore
 import TextCore
 
 /// Where the measured model comes from.
 struct BenchmarkModel {
-    /// `nil` for random weights in the shape of SmolLM2-135M.
-    let folder: String?
+    /// A decoder in the layout of Llama.
+    struct Shape {
+        var width = 576
+        var feedForward = 1536
+        var heads = 9
+        var keyHeads = 3
+        var layers = 30
+        var vocabulary = 49152
 
-    func load() throws -> LanguageModel {
-        guard let folder else { return try Self.random(Self.configuration()) }
+        /// SmolLM2-135M.
+        static let smollm = Shape()
+        /// The peers' `small-20m`.
+        static let small = Shape(width: 288, feedForward: 768, heads: 6, keyHeads: 6, layers: 6)
+        /// Two layers, in which what an operation costs besides its arithmetic shows.
+        static let tiny = Shape(width: 128, feedForward: 384, heads: 4, keyHeads: 4, layers: 2, vocabulary: 1024)
+        /// The peers' `qwen2.5-0.5b`.
+        static let half = Shape(width: 896, feedForward: 4864, heads: 14, keyHeads: 2, layers: 24)
+
+        var configuration: JSON {
+            [
+                "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": .integer(width),
+                "intermediate_size": .integer(feedForward), "num_attention_heads": .integer(heads),
+                "num_key_value_heads": .integer(keyHeads), "head_dim": .integer(width / heads),
+                "num_hidden_layers": .integer(layers), "vocab_size": .integer(vocabulary), "hidden_act": "silu",
+                "max_position_embeddings": 16384, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+                "tie_word_embeddings": true, "attention_bias": false, "mlp_bias": false, "initializer_range": 0.02,
+                "bos_token_id": 0, "eos_token_id": 2, "torch_dtype": "float32",
+            ]
+        }
+    }
+
+    /// What is trained.
+    enum Adapter { case none, full, lora, qlora }
+
+    /// `nil` for random weights of the shape.
+    var folder: String?
+    var shape = Shape.smollm
+    var precision = BenchmarkPrecision.float32
+
+    func load(_ adapter: Adapter) throws -> LanguageModel {
+        let model = try loaded(adapter)
+        switch adapter {
+        case .none: break
+        case .full: model.setTrainable(.full)
+        case .lora, .qlora: try model.attachAdapter(AdapterConfiguration(rank: 16, alpha: 32), seed: 3)
+        }
+        return model
+    }
+
+    private func loaded(_ adapter: Adapter) throws -> LanguageModel {
+        guard let folder else { return try ModelInitializer.model(configuration: shape.configuration, seed: 7) }
         return try ModelLoader.load(folder: URL(fileURLWithPath: folder))
     }
 
@@ -19,54 +66,29 @@ struct BenchmarkModel {
         }
         return URL(fileURLWithPath: shared).appending(path: "peers/tokenizer")
     }
-
-    /// Two layers, in which what an operation costs besides its arithmetic shows.
-    static func tiny() throws -> LanguageModel {
-        try random(
-            configuration(width: 128, feedForward: 384, heads: 4, keyHeads: 4, layers: 2, vocabulary: 1024))
-    }
-
-    private static func random(_ configuration: JSON) throws -> LanguageModel {
-        try ModelInitializer.model(configuration: configuration, seed: 7)
-    }
-
-    private static func configuration(
-        width: Int = 576, feedForward: Int = 1536, heads: Int = 9, keyHeads: Int = 3, layers: Int = 30,
-        vocabulary: Int = 49152
-    ) -> JSON {
-        [
-            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": .integer(width),
-            "intermediate_size": .integer(feedForward), "num_attention_heads": .integer(heads),
-            "num_key_value_heads": .integer(keyHeads), "head_dim": .integer(width / heads),
-            "num_hidden_layers": .integer(layers), "vocab_size": .integer(vocabulary), "hidden_act": "silu",
-            "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": true,
-            "attention_bias": false, "mlp_bias": false, "initializer_range": 0.02, "bos_token_id": 0,
-            "eos_token_id": 2, "torch_dtype": "float32",
-        ]
-    }
 }
 
-/// The model as a folder, because a peer reads nothing else.
-struct FolderForPeer {
-    /// `nil` where each process makes the model for itself.
-    let path: String?
-    private let isTemporary: Bool
+/// Models of random weights as folders, because peers read nothing else and a measured process should not pay for drawing
+/// them.
+final class ModelFolders {
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "hone-bench-\(UUID().uuidString)")
+    private let shared: String
+    private var made: [Int: String] = [:]
 
-    init(model: String?, isNeeded: Bool, shared: String) throws {
-        guard isNeeded, model == nil else {
-            (path, isTemporary) = (model, false)
-            return
-        }
-        let folder = FileManager.default.temporaryDirectory.appending(path: "hone-bench-\(UUID().uuidString)")
-        try BenchmarkModel(folder: nil).load().save(to: folder)
+    init(shared: String) { self.shared = shared }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    /// The folder of a model of this shape, stored in bf16 as models are.
+    func path(of shape: BenchmarkModel.Shape) throws -> String {
+        if let path = made[shape.width] { return path }
+        let place = folder.appending(path: "\(shape.width)")
+        try BenchmarkModel(shape: shape).load(.none).save(to: place, dtype: .bfloat16)
         let tokenizer = URL(fileURLWithPath: shared).appending(path: "peers/tokenizer")
         for name in (try? FileManager.default.contentsOfDirectory(atPath: tokenizer.path)) ?? [] {
-            try FileManager.default.copyItem(at: tokenizer.appending(path: name), to: folder.appending(path: name))
+            try FileManager.default.copyItem(at: tokenizer.appending(path: name), to: place.appending(path: name))
         }
-        (path, isTemporary) = (folder.path, true)
-    }
-
-    func remove() {
-        if isTemporary, let path { try? FileManager.default.removeItem(atPath: path) }
+        made[shape.width] = place.path
+        return place.path
     }
 }

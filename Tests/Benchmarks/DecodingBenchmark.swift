@@ -5,6 +5,7 @@ import TextCore
 /// Tokens a second of writing greedily after short prompts.
 struct DecodingBenchmark {
     let model: LanguageModel
+    let precision: BenchmarkPrecision
     let sequences: Int
 
     func run(_ repetitions: Int) throws -> Measurement {
@@ -25,8 +26,13 @@ struct DecodingBenchmark {
         let seconds = (times[1] - times[0]) / Double(long - short)
         result["tokens_per_second"] = .number((Double(sequences) / seconds).rounded(digits: 4))
         result["milliseconds_per_token"] = .number((1000 * seconds).rounded(digits: 4))
+        // Every weight is multiplied once for every token, the embedding as the head.
         let weights = model.baseParameters.reduce(0.0) { $0 + Double($1.parameter.value.count) }
-        result["weight_gigabytes_per_second"] = .number((4 * weights / seconds / 1e9).rounded(digits: 3))
+        let operations = 2 * weights * Double(sequences)
+        result["share_of_machine"] = .number(
+            (operations / seconds / (MachineRate.measure(precision).max() ?? .nan)).rounded(digits: 3))
+        let bytes = precision == .float32 ? 4.0 : 2.0
+        result["weight_gigabytes_per_second"] = .number((bytes * weights / seconds / 1e9).rounded(digits: 3))
         result["peak_rss_mb"] = .integer(peakResidentMegabytes())
         return result
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OrderedCollections
 import TextCore
 import Verifiers
 
@@ -21,7 +22,7 @@ struct HoneBench: ParsableCommand {
         commandName: "hone-bench",
         abstract: "Times training and decoding of a small model, against the machine and against a peer.")
 
-    @Option(help: "A folder with a model; without it, one of the shape of SmolLM2-135M with random weights.")
+    @Option(help: "A folder with a model; without it, random weights of the shape that each work has.")
     var model: String?
 
     @Option(help: "A Python environment with torch, transformers, peft and trl: its figures stand beside Hone's.")
@@ -32,6 +33,9 @@ struct HoneBench: ParsableCommand {
 
     @Option(help: "What to measure; may be given several times. All unless given.")
     var work: [Work] = []
+
+    @Option(help: "How numbers are multiplied; both unless given, where the work has products.")
+    var precision: [BenchmarkPrecision] = []
 
     @Option(help: "Counted repetitions, after one that is not counted.")
     var repetitions = 5
@@ -44,6 +48,9 @@ struct HoneBench: ParsableCommand {
 
     @Flag(help: "Print JSON instead of a table.")
     var json = false
+
+    @Option(help: "Write the results as a page, and the curves of `scaling` as docs/scaling.svg beside it.")
+    var markdown: String?
 
     @Flag(help: .hidden)
     var single = false
@@ -67,13 +74,13 @@ struct HoneBench: ParsableCommand {
         }
         if single {
             let measurement = try work[0].measure(
-                BenchmarkModel(folder: model), repetitions: repetitions, threads: threads, shared: shared,
+                BenchmarkModel(folder: model, shape: work[0].shape, precision: precision.first ?? .float32),
+                repetitions: repetitions, threads: threads, shared: shared,
                 megabytes: megabytes)
             print(measurement.json.text())
             return
         }
-        let made = try FolderForPeer(model: model, isNeeded: peers != nil, shared: shared)
-        defer { made.remove() }
+        let folders = ModelFolders(shared: shared)
         var report = Report()
         for work in work.isEmpty ? Work.allCases : work {
             if self.work.isEmpty, let file = work.neededFile(shared: shared),
@@ -82,28 +89,50 @@ struct HoneBench: ParsableCommand {
                 announce("\(work.title): left out, there is no \(file)")
                 continue
             }
-            announce("\(work.title) …")
-            let measured = try Subprocess.own(arguments(for: work, model: made.path))
-            var peer: JSON?
-            if let peers, let path = made.path,
-                let arguments = work.peerArguments(shared: shared, model: path, steps: repetitions)
-            {
-                announce("\(work.title), \(URL(fileURLWithPath: arguments[0]).lastPathComponent) …")
-                peer = try Subprocess.python(environment: peers, arguments)
+            for precision in wanted(work) {
+                report.lines.append(try line(work, precision, folders))
             }
-            report.lines.append(Report.Line(work: work, hone: measured, peer: peer))
         }
+        if let markdown { try write(report, to: URL(fileURLWithPath: markdown)) }
         print(json ? report.json.text(.pretty) : report.table)
     }
 
-    private func arguments(for work: Work, model: String?) -> [String] {
-        var list = [
-            "--single", "--work", work.rawValue, "--repetitions", "\(repetitions)", "--threads", "\(threads)",
-            "--shared", shared,
+    private func wanted(_ work: Work) -> [BenchmarkPrecision] {
+        precision.isEmpty || work.precisions.count == 1 ? work.precisions : work.precisions.filter(precision.contains)
+    }
+
+    /// One work with its peers right behind it.
+    private func line(
+        _ work: Work, _ precision: BenchmarkPrecision, _ folders: ModelFolders
+    ) throws -> Report.Line {
+        announce("\(work.title), \(precision.rawValue) …")
+        let folder = try model ?? (work.isInTokens ? folders.path(of: work.shape) : nil)
+        var arguments = [
+            "--single", "--work", work.rawValue, "--precision", precision.rawValue, "--repetitions", "\(repetitions)",
+            "--threads", "\(threads)", "--shared", shared,
         ]
-        if let model { list += ["--model", model] }
-        if let megabytes { list += ["--megabytes", "\(megabytes)"] }
-        return list
+        if let folder { arguments += ["--model", folder] }
+        if let megabytes { arguments += ["--megabytes", "\(megabytes)"] }
+        let measured = try Subprocess.own(arguments)
+        var others: OrderedDictionary<String, JSON> = [:]
+        if let peers, let folder {
+            for (name, arguments) in work.peers(
+                shared: shared, model: folder, precision: precision, steps: repetitions)
+            {
+                announce("\(work.title), \(precision.rawValue), \(name) …")
+                others[name] = try Subprocess.python(environment: peers, arguments)
+            }
+        }
+        return Report.Line(work: work, precision: precision, hone: measured, peers: others)
+    }
+
+    private func write(_ report: Report, to page: URL) throws {
+        let date = Date.now.formatted(.iso8601.year().month().day())
+        try Data(report.markdown(date: date).utf8).write(to: page)
+        guard let scaling = report.lines.first(where: { $0.work == .scaling }) else { return }
+        let plot = page.deletingLastPathComponent().appending(path: "docs/scaling.svg")
+        try FileManager.default.createDirectory(at: plot.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(ScalingBenchmark.plot(scaling.hone).utf8).write(to: plot)
     }
 
     private func announce(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }

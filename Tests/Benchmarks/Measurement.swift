@@ -61,13 +61,13 @@ func peakResidentMegabytes() -> Int {
 
 func setThreads(_ count: Int) { Parallel.setThreads(count) }
 
-/// How fast this machine multiplies `float32` matrices, measured in the process that uses the figure.
+/// How fast this machine multiplies matrices, measured in the process that uses the figure.
 enum MachineRate {
     /// Rows × columns × depth of the products, as layers of SmolLM2-135M have them.
     static let shapes = [(1024, 576, 576), (1024, 1536, 576)]
 
     /// Floating-point operations a second for each shape, the best of a few tries.
-    static func measure() -> [Double] {
+    static func measure(_ precision: BenchmarkPrecision) -> [Double] {
         shapes.map { rows, columns, depth in
             let stream = RandomStream(seed: 1, purpose: "machine rate")
             let x = Tensor.uniform([rows, depth], from: -1, to: 1, stream: stream)

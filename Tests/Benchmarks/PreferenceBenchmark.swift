@@ -7,7 +7,7 @@ import TextCore
 import Tokenization
 import Training
 
-/// Seconds of an optimiser step of DPO in `float32`: LoRA on every linear layer, the reference is the model with its
+/// Seconds of an optimiser step of DPO: LoRA on every linear layer, the reference is the model with its
 /// adapter off, in every step anew. Rows and settings are those of `peers/bench_trl.py dpo`.
 struct PreferenceBenchmark {
     let model: LanguageModel
@@ -22,7 +22,6 @@ struct PreferenceBenchmark {
 
     /// - Parameter steps: how many are counted.
     func run(steps: Int) throws -> Measurement {
-        try model.attachAdapter(AdapterConfiguration(rank: 16, alpha: 32), seed: 3)
         let schedule = LearningRateSchedule(baseRate: 1e-4, totalSteps: 1_000_000)
         let trainer = Trainer(
             model: model, objective: try PreferenceObjective(reference: .adapterOff),

@@ -8,7 +8,7 @@ import Tokenization
 import Training
 import Verifiers
 
-/// Seconds of a whole step of reward fine-tuning in `float32`: 2 prompts of GSM8K with 8 answers of up to 128 tokens
+/// Seconds of a whole step of reward fine-tuning: 2 prompts of GSM8K with 8 answers of up to 128 tokens
 /// each, written, judged and trained on with LoRA. Rows, reward and settings are those of `peers/bench_trl.py grpo`.
 struct RewardBenchmark {
     let model: LanguageModel
@@ -24,7 +24,6 @@ struct RewardBenchmark {
 
     /// - Parameter steps: how many are counted.
     func run(steps: Int) throws -> Measurement {
-        try model.attachAdapter(AdapterConfiguration(rank: 16, alpha: 32), seed: 3)
         var verifiers = VerifierRegistry()
         verifiers.register("distinct_words", range: 0...6) {
             Double(Set($0.fullText.split(whereSeparator: \.isWhitespace)).count % 7)

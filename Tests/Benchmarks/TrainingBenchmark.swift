@@ -5,27 +5,22 @@ import TensorCore
 import TextCore
 import Training
 
-/// Seconds of an optimiser step of SFT in `float32`: rows of random tokens, every token trained, AdamW with clipping.
+/// Seconds of an optimiser step of SFT: rows of random tokens, every token trained, AdamW with clipping.
 struct TrainingBenchmark {
     let model: LanguageModel
     let adapter: Bool
+    let precision: BenchmarkPrecision
     let rows: Int
     let length: Int
     /// Steps that one repetition takes together.
     var stepsAtOnce = 1
+    /// Whether blocks are computed again in the reverse pass.
+    var checkpointing = false
 
     func run(_ repetitions: Int) throws -> Measurement {
-        if adapter {
-            try model.attachAdapter(AdapterConfiguration(rank: 16), seed: 3)
-        } else {
-            model.setTrainable(.full)
-        }
-        let trainer = Trainer(
-            model: model, objective: SFTObjective(),
-            configuration: TrainerConfiguration(
-                schedule: LearningRateSchedule(baseRate: 1e-4, totalSteps: 1_000_000), stepsPerEpoch: 1_000_000))
+        let trainer = makeTrainer()
         let batch = makeBatch()
-        let rates = MachineRate.measure()
+        let rates = checkpointing ? [] : MachineRate.measure(precision)
         // Memory is taken in the first step, so its counts are of later ones.
         try step(trainer, batch)
         let before = BufferPool.shared.counters
@@ -42,11 +37,27 @@ struct TrainingBenchmark {
         for (shape, rate) in zip(MachineRate.shapes, rates) {
             result["machine_gigaflops_\(shape.0)x\(shape.1)x\(shape.2)"] = .number((rate / 1e9).rounded(digits: 4))
         }
-        result["share_of_machine"] = .number((operations / seconds / (rates.max() ?? .nan)).rounded(digits: 3))
+        if let best = rates.max() {
+            result["share_of_machine"] = .number((operations / seconds / best).rounded(digits: 3))
+        }
         result["peak_rss_mb"] = .integer(peakResidentMegabytes())
         result["buffers_taken_per_step"] = .integer(after.taken - before.taken)
         result["buffers_allocated_per_step"] = .integer(after.allocated - before.allocated)
         return result
+    }
+
+    /// Seconds of a step alone.
+    func seconds(_ repetitions: Int) throws -> Double {
+        let trainer = makeTrainer()
+        let batch = makeBatch()
+        return try Timing(repetitions) { try step(trainer, batch) }.wall.median
+    }
+
+    private func makeTrainer() -> Trainer<SFTObjective> {
+        var configuration = TrainerConfiguration(
+            schedule: LearningRateSchedule(baseRate: 1e-4, totalSteps: 1_000_000), stepsPerEpoch: 1_000_000)
+        configuration.gradientCheckpointing = checkpointing
+        return Trainer(model: model, objective: SFTObjective(), configuration: configuration)
     }
 
     private func step(_ trainer: Trainer<SFTObjective>, _ batch: StepBatch<TokenBatch>) throws {

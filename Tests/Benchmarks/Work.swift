@@ -1,14 +1,27 @@
 import ArgumentParser
 
+/// How numbers are multiplied.
+enum BenchmarkPrecision: String, CaseIterable, ExpressibleByArgument {
+    case float32, bf16
+
+    /// In PyTorch's word.
+    var torch: String { self == .float32 ? "float32" : "bfloat16" }
+}
+
 /// What is measured.
 enum Work: String, CaseIterable, ExpressibleByArgument {
     case sftFull = "sft-full"
     case sftLoRA = "sft-lora"
+    case sftSmall = "sft-20m"
     case sftTiny = "sft-tiny"
     case dpoLoRA = "dpo"
     case rftLoRA = "rft"
     case decodeOne = "decode-1"
     case decodeMany = "decode-16"
+    case memoryFull = "memory-full"
+    case memoryLoRA = "memory-lora"
+    case memoryQLoRA = "memory-qlora"
+    case scaling
     case verifiers
     case shards
     case streamMemory = "stream-memory"
@@ -19,11 +32,16 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .sftFull: "SFT, every weight, 4 × 256 tokens"
         case .sftLoRA: "SFT, LoRA r=16 on every linear layer, 4 × 256 tokens"
+        case .sftSmall: "SFT, every weight of a model of 19 million, 4 × 256 tokens"
         case .sftTiny: "SFT, every weight of a tiny model, 32 × 20 tokens"
         case .dpoLoRA: "DPO, LoRA r=16, 8 pairs of GSM8K"
         case .rftLoRA: "GRPO, LoRA r=16, 2 prompts × 8 × 128 tokens, a whole step"
         case .decodeOne: "decoding, 1 sequence"
         case .decodeMany: "decoding, 16 sequences"
+        case .memoryFull: "memory of a 0.5 B model, every weight, 1,024 tokens"
+        case .memoryLoRA: "memory of a 0.5 B model, LoRA, 1,024 tokens"
+        case .memoryQLoRA: "memory of a 0.5 B model, QLoRA, 1,024 tokens"
+        case .scaling: "cost against tokens and parameters"
         case .verifiers: "calls of a verifier, in the process and in a worker"
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
@@ -31,27 +49,60 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
-    /// The script of the peer that does the same work, and its arguments; `nil` where there is none.
+    /// The precisions it is measured in; the first one alone where the work has no products.
+    var precisions: [BenchmarkPrecision] {
+        switch self {
+        case .sftFull, .sftLoRA, .dpoLoRA, .rftLoRA, .decodeOne, .decodeMany: [.float32, .bf16]
+        case .memoryFull, .memoryLoRA, .memoryQLoRA: [.bf16]
+        default: [.float32]
+        }
+    }
+
+    /// What is promised of it.
+    func targets(_ precision: BenchmarkPrecision) -> Targets {
+        switch (self, precision) {
+        case (.sftFull, .float32): Targets(trl: 5, torch: 2, share: 0.75)
+        case (.sftFull, .bf16): Targets(trl: 6, torch: 1.6, share: 0.65)
+        case (.sftLoRA, .float32): Targets(trl: 6, torch: 2, share: 0.65)
+        case (.sftLoRA, .bf16): Targets(trl: 8, torch: 2, share: 0.55)
+        case (.dpoLoRA, .bf16): Targets(trl: 10)
+        case (.rftLoRA, .bf16): Targets(trl: 8)
+        case (.decodeMany, .bf16): Targets(share: 0.5)
+        case (.sftSmall, .float32): Targets(trl: 8, torch: 1.8)
+        case (.memoryFull, _): Targets(bytes: 8)
+        case (.memoryLoRA, _): Targets(bytes: 1.5)
+        case (.memoryQLoRA, _): Targets(bytes: 0.5)
+        default: Targets()
+        }
+    }
+
+    /// Other programs that do the same work: their names, and the scripts with arguments.
     ///
     /// - Parameters:
     ///   - shared: the folder that holds `peers`.
     ///   - model: a folder.
     ///   - steps: how many are counted, where the script can be told.
-    func peerArguments(shared: String, model: String, steps: Int) -> [String]? {
-        switch self {
-        case .sftFull: [shared + "/peers/bench_torch.py", model, "full", "float32"]
-        case .sftLoRA: [shared + "/peers/bench_torch.py", model, "lora", "float32"]
-        case .dpoLoRA:
-            [
-                shared + "/peers/bench_trl.py", "dpo", model, "--adapter", "lora", "--dtype", "float32", "--steps",
-                "\(steps)",
-            ]
-        case .rftLoRA:
-            [
-                shared + "/peers/bench_trl.py", "grpo", model, "--adapter", "lora", "--dtype", "float32", "--steps",
-                "\(steps)",
-            ]
-        default: nil
+    func peers(
+        shared: String, model: String, precision: BenchmarkPrecision, steps: Int
+    ) -> [(name: String, arguments: [String])] {
+        func trl(_ method: String, _ adapter: String) -> (String, [String]) {
+            (
+                "TRL",
+                [
+                    shared + "/peers/bench_trl.py", method, model, "--adapter", adapter, "--dtype", precision.torch,
+                    "--steps", "\(steps)",
+                ]
+            )
+        }
+        func torch(_ adapter: String) -> (String, [String]) {
+            ("PyTorch", [shared + "/peers/bench_torch.py", model, adapter, precision.torch])
+        }
+        return switch self {
+        case .sftFull, .sftSmall: [trl("sft", "full"), torch("full")]
+        case .sftLoRA: [trl("sft", "lora"), torch("lora")]
+        case .dpoLoRA: [trl("dpo", "lora")]
+        case .rftLoRA: [trl("grpo", "lora")]
+        default: []
         }
     }
 
@@ -68,10 +119,20 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
 
     private static func preferences(_ shared: String) -> String { shared + "/data/gsm8k/preference.jsonl" }
 
+    /// The shape of the model where `--model` does not name a folder.
+    var shape: BenchmarkModel.Shape {
+        switch self {
+        case .sftSmall: .small
+        case .sftTiny: .tiny
+        case .memoryFull, .memoryLoRA, .memoryQLoRA: .half
+        default: .smollm
+        }
+    }
+
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .verifiers, .shards, .streamMemory, .kernels: false
+        case .scaling, .verifiers, .shards, .streamMemory, .kernels: false
         default: true
         }
     }
@@ -83,29 +144,54 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         _ model: BenchmarkModel, repetitions: Int, threads: Int, shared: String, megabytes: Int?
     ) throws -> Measurement {
         setThreads(threads)
+        func training(_ adapter: BenchmarkModel.Adapter, rows: Int, length: Int) throws -> TrainingBenchmark {
+            TrainingBenchmark(
+                model: try model.load(adapter), adapter: adapter != .full, precision: model.precision, rows: rows,
+                length: length)
+        }
         switch self {
-        case .sftFull:
-            return try TrainingBenchmark(model: model.load(), adapter: false, rows: 4, length: 256).run(repetitions)
-        case .sftLoRA:
-            return try TrainingBenchmark(model: model.load(), adapter: true, rows: 4, length: 256).run(repetitions)
+        case .sftFull, .sftSmall: return try training(.full, rows: 4, length: 256).run(repetitions)
+        case .sftLoRA: return try training(.lora, rows: 4, length: 256).run(repetitions)
         case .sftTiny:
-            return try TrainingBenchmark(
-                model: BenchmarkModel.tiny(), adapter: false, rows: 32, length: 20, stepsAtOnce: 50
-            ).run(repetitions)
+            var benchmark = try training(.full, rows: 32, length: 20)
+            benchmark.stepsAtOnce = 50
+            return try benchmark.run(repetitions)
         case .dpoLoRA:
             return try PreferenceBenchmark(
-                model: model.load(), tokenizer: model.tokenizerFolder(shared: shared), data: Self.preferences(shared)
+                model: model.load(.lora), tokenizer: model.tokenizerFolder(shared: shared),
+                data: Self.preferences(shared)
             ).run(steps: repetitions)
         case .rftLoRA:
             return try RewardBenchmark(
-                model: model.load(), tokenizer: model.tokenizerFolder(shared: shared), data: Self.questions(shared)
+                model: model.load(.lora), tokenizer: model.tokenizerFolder(shared: shared),
+                data: Self.questions(shared)
             ).run(steps: repetitions)
+        case .decodeOne, .decodeMany:
+            return try DecodingBenchmark(
+                model: model.load(.none), precision: model.precision, sequences: self == .decodeOne ? 1 : 16
+            ).run(repetitions)
+        case .memoryFull: return try MemoryBenchmark(training(.full, rows: 4, length: 257)).run()
+        case .memoryLoRA: return try MemoryBenchmark(training(.lora, rows: 4, length: 257)).run()
+        case .memoryQLoRA: return try MemoryBenchmark(training(.qlora, rows: 4, length: 257)).run()
+        case .scaling: return try ScalingBenchmark().run(repetitions)
         case .verifiers: return try VerifierBenchmark().run(repetitions)
-        case .decodeOne: return try DecodingBenchmark(model: model.load(), sequences: 1).run(repetitions)
-        case .decodeMany: return try DecodingBenchmark(model: model.load(), sequences: 16).run(repetitions)
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
         case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
         case .kernels: return OperationBenchmark().run(repetitions)
         }
     }
+}
+
+/// What is promised of a work; `nil` where nothing is.
+struct Targets {
+    /// Tokens a second, as a multiple of TRL's in the same precision.
+    var trl: Double?
+    /// The same of a loop in PyTorch that pads nothing.
+    var torch: Double?
+    /// Of the machine's own product rate.
+    var share: Double?
+    /// Peak memory, as a multiple of the weights' bytes in bf16, at most.
+    var bytes: Double?
+    /// Peak memory, as a share of TRL's, at most.
+    static let memoryOfTRL = 0.3
 }
