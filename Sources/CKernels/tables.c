@@ -14,9 +14,9 @@ int hone_kernel_tables(const hone_kernel_table *tables[3]) {
     return count;
 }
 
-int64_t hone_attention_scratch(int64_t head_size) {
-    const int64_t padded = (head_size + 15) / 16 * 16, block = 64;
-    return 5 * padded * block + 2 * HONE_ATTENTION_ROWS * block + HONE_ATTENTION_ROWS * (padded + 2) + 64;
+int64_t hone_attention_scratch(int64_t head_size, int64_t keys) {
+    const int64_t padded = (head_size + 15) / 16 * 16, lanes = 64;
+    return 5 * lanes * padded + 2 * lanes * HONE_KEY_BLOCK + 4 * lanes + 4 * (keys + HONE_KEY_BLOCK) * padded;
 }
 
 void hone_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t output[4]) {

@@ -1,4 +1,9 @@
+import CKernels
+
 /// Keys and values of one sequence in one layer: those of a prefix that it may share with others, then its own.
+///
+/// They are held in `float32`, or in `bfloat16`, which halves the memory and what each new token has to read; what is
+/// appended is then rounded.
 public struct KeyValueRows: Sendable {
     /// What stands in front; `nil` for nothing.
     public let prefix: KeyValuePrefix?
@@ -10,8 +15,15 @@ public struct KeyValueRows: Sendable {
     /// Rows of the prefix and own ones.
     public var totalCount: Int { (prefix?.count ?? 0) + count }
 
+    /// How keys and values are held.
+    public var dtype: DType { key.dtype }
+
     /// Rows 0 ..< `count` of `key` and `value`, with nothing in front.
+    ///
+    /// - Precondition: both are `float32`, or both `bfloat16`.
     public init(key: Tensor, value: Tensor, count: Int) {
+        precondition(
+            key.dtype == value.dtype && key.dtype != .float16, "keys of \(key.dtype) and values of \(value.dtype)")
         prefix = nil
         self.key = key
         self.value = value
@@ -19,12 +31,15 @@ public struct KeyValueRows: Sendable {
     }
 
     /// No rows, for keys of `columns` numbers (K·E).
-    public init(columns: Int) { self.init(key: .zeros([0, columns]), value: .zeros([0, columns]), count: 0) }
+    public init(columns: Int, dtype: DType = .float32) {
+        let none = Tensor([0, columns], dtype: dtype) { _ in }
+        self.init(key: none, value: none, count: 0)
+    }
 
     /// No own rows behind a prefix.
     public init(after prefix: KeyValuePrefix) {
         self.prefix = prefix
-        key = .zeros([0, prefix.key.columns])
+        key = Tensor([0, prefix.key.columns], dtype: prefix.key.dtype) { _ in }
         value = key
         count = 0
     }
@@ -45,18 +60,27 @@ public struct KeyValueRows: Sendable {
             key = Self.grown(key, count: count, capacity: capacity)
             value = Self.grown(value, count: count, capacity: capacity)
         }
-        let columns = key.columns
-        let (from, to, numbers) = (rows.lowerBound * columns, count * columns, rows.count * columns)
-        (key.mutableFloats() + to).update(from: newKey.floats + from, count: numbers)
-        (value.mutableFloats() + to).update(from: newValue.floats + from, count: numbers)
+        Self.write(newKey, rows: rows, to: &key, at: count)
+        Self.write(newValue, rows: rows, to: &value, at: count)
         count = needed
     }
 
+    private static func write(_ source: Tensor, rows: Range<Int>, to target: inout Tensor, at row: Int) {
+        let columns = target.columns
+        let (from, numbers) = (source.floats + rows.lowerBound * columns, rows.count * columns)
+        let to = target.mutableBytes() + row * columns * target.dtype.size
+        if target.dtype == .float32 {
+            to.copyMemory(from: from, byteCount: 4 * numbers)
+        } else {
+            Kernels.current.to_bfloat16(Int64(numbers), from, to.assumingMemoryBound(to: UInt16.self))
+        }
+    }
+
     private static func grown(_ rows: Tensor, count: Int, capacity: Int) -> Tensor {
-        let columns = rows.columns
-        return Tensor([capacity, columns]) { output in
-            output.update(from: rows.floats, count: count * columns)
-            (output + count * columns).update(repeating: 0, count: (capacity - count) * columns)
+        let bytes = rows.columns * rows.dtype.size
+        return Tensor([capacity, rows.columns], dtype: rows.dtype) { (output: UnsafeMutableRawPointer) in
+            output.copyMemory(from: rows.bytes, byteCount: count * bytes)
+            (output + count * bytes).initializeMemory(as: UInt8.self, repeating: 0, count: (capacity - count) * bytes)
         }
     }
 }

@@ -93,13 +93,18 @@ public struct Tensor: Sendable {
 
     /// Memory to write in place; copies first when the storage is shared.
     package mutating func mutableFloats() -> UnsafeMutablePointer<Float> {
-        precondition(dtype == .float32 && edge == nil, "only untracked float32 is written in place")
+        precondition(dtype == .float32, "an operation on float32 was given \(dtype) of shape \(shape)")
+        return mutableBytes().assumingMemoryBound(to: Float.self)
+    }
+
+    /// The same for any format.
+    package mutating func mutableBytes() -> UnsafeMutableRawPointer {
+        precondition(edge == nil, "only what is not tracked is written in place")
         if !isKnownUniquelyReferenced(&storage) {
-            let source = floats
-            let count = count
-            self = Tensor(shape) { $0.update(from: source, count: count) }
+            let (source, byteCount) = (bytes, count * dtype.size)
+            self = Tensor(shape, dtype: dtype, uninitialized: { $0.copyMemory(from: source, byteCount: byteCount) })
         }
-        return (storage.pointer + offset * 4).assumingMemoryBound(to: Float.self)
+        return storage.pointer + offset * dtype.size
     }
 
     /// The numbers in another format: `bfloat16` and `float16` are rounded to nearest, ties to even. Not tracked.

@@ -166,6 +166,41 @@ import Testing
         #expect(zip(together.scalars, plain).allSatisfy { abs($0 - $1) < 1e-4 })
     }
 
+    @Test func aLongDocumentIsTheSameBitsInAPackAndForAnyNumberOfThreads() {
+        let shape = AttentionShape(heads: 4, keyHeads: 2, headSize: 16, scale: 0.2)
+        let tensors = [random([1130, 64], 0), random([1130, 32], 1), random([1130, 32], 2)]
+        func run(_ rows: Range<Int>, _ lengths: [Int], threads: Int) -> [Tensor] {
+            Parallel.setThreads(threads)
+            defer { Parallel.setThreads(0) }
+            let (outputs, gradients) = pullback(
+                at: tensors.map { $0.slice(rows) }, upstream: { [$0[0].squared()] },
+                { [attention(query: $0[0], key: $0[1], value: $0[2], lengths: lengths, shape: shape)] })
+            return outputs + gradients.compactMap { $0 }
+        }
+        let packed = run(0..<1130, [30, 1100], threads: 2)
+        #expect(packed.count == 4)
+        for threads in [1, 4] {
+            for (whole, alone) in zip(packed, run(30..<1130, [1100], threads: threads)) {
+                #expect(whole.slice(30..<1130).scalars == alone.scalars)
+            }
+        }
+    }
+
+    /// Keys in half the memory: the result is that of the rounded keys, for new tokens and for a prompt.
+    @Test(arguments: [1, 3, 20]) func attentionOverRoundedKeysIsThatOfTheirValues(count: Int) {
+        let shape = AttentionShape(heads: 4, keyHeads: 2, headSize: 20, scale: 0.25)
+        let (q, k, v) = (random([90, 80], 0), random([90, 40], 1), random([90, 40], 2))
+        let rounded = [k, v].map { $0.converted(to: .bfloat16).converted(to: .float32) }
+        func run(_ key: Tensor, _ value: Tensor, _ type: DType) -> [Float] {
+            var own = KeyValueRows(columns: 40, dtype: type)
+            own.append(key: key.slice(0..<60), value: value.slice(0..<60))
+            var rows = KeyValueRows(after: KeyValuePrefix(own))
+            rows.append(key: key.slice(60..<90), value: value.slice(60..<90))
+            return attention(query: q.slice(90 - count..<90), counts: [count], over: [rows], shape: shape).scalars
+        }
+        #expect(run(k, v, .bfloat16) == run(rounded[0], rounded[1], .float32))
+    }
+
     @Test(arguments: [nil, 20])
     func attentionBehindASharedPrefixIsThatOfEachSequenceAlone(_ window: Int?) {
         let shape = AttentionShape(heads: 6, keyHeads: 2, headSize: 20, scale: 0.3, window: window)

@@ -144,7 +144,7 @@ import Testing
             let v = numbers(tokens * keyHeads * size, index: 2)
             let (queryCount, keyCount) = (q.count, k.count)
             same(table, count: 2 * queryCount + 2 * keyCount + heads * tokens) { kernels, output in
-                var scratch = [Float](repeating: 0, count: Int(hone_attention_scratch(Int64(size))))
+                var scratch = [Float](repeating: 0, count: Int(hone_attention_scratch(Int64(size), Int64(tokens))))
                 output.withUnsafeMutableBufferPointer { buffer in
                     let base = buffer.baseAddress!
                     q.withUnsafeBufferPointer { q in
@@ -155,19 +155,22 @@ import Testing
                                     log_sum: base + 2 * queryCount + 2 * keyCount, query_count: Int64(queries),
                                     key_count: Int64(tokens), query_stride: Int64(heads * size),
                                     key_stride: Int64(keyHeads * size), log_sum_stride: Int64(tokens))
-                                for head in 0..<heads {
-                                    for first in stride(from: 0, to: queries, by: Int(HONE_ATTENTION_ROWS)) {
+                                for head in 0..<Int64(keyHeads) {
+                                    for first in stride(from: 0, to: queries, by: 30) {
                                         kernels.attention(
-                                            &shape, &document, Int64(head), Int64(first),
-                                            Int64(min(Int(HONE_ATTENTION_ROWS), queries - first)), &scratch)
+                                            &shape, &document, head, Int64(first), Int64(min(30, queries - first)),
+                                            &scratch)
                                     }
                                 }
                                 var gradient = hone_attention_gradient(
                                     output_gradient: q.baseAddress!, query_gradient: base + queryCount,
                                     key_gradient: base + 2 * queryCount,
-                                    value_gradient: base + 2 * queryCount + keyCount)
-                                for head in 0..<keyHeads {
-                                    kernels.attention_gradient(&shape, &document, &gradient, Int64(head), &scratch)
+                                    value_gradient: base + 2 * queryCount + keyCount, first_query: 0)
+                                // The last keys first: what they add to the queries is written over.
+                                for head in 0..<Int64(keyHeads) {
+                                    kernels.attention_gradient(
+                                        &shape, &document, &gradient, head, 64, Int64(tokens - 64), &scratch)
+                                    kernels.attention_gradient(&shape, &document, &gradient, head, 0, 64, &scratch)
                                 }
                             }
                         }
@@ -177,34 +180,34 @@ import Testing
         }
     }
 
-    @Test(arguments: fast) func attentionBehindAPrefixAgrees(table: Int) {
+    @Test(arguments: fast, [DType.float32, .bfloat16]) func attentionBehindAPrefixAgrees(table: Int, type: DType) {
         let (prefixed, own, heads, size) = (70, 9, 4, 24)
         let q = numbers(3 * heads * size)
         let (k, v) = (numbers(prefixed * 2 * size, index: 1), numbers(prefixed * 2 * size, index: 2))
         let (ownK, ownV) = (numbers(3 * own * 2 * size, index: 3), numbers(3 * own * 2 * size, index: 4))
+        let query = Tensor(q, shape: [q.count])
+        let parts = [k, v, ownK, ownV].map { Tensor($0, shape: [$0.count]).converted(to: type) }
         for (window, cap) in [(Int64(0), Float(0)), (20, 3)] {
             var shape = hone_attention_shape(
                 heads: Int64(heads), key_heads: 2, head_size: Int64(size), window: window, scale: 0.2, cap: cap)
             same(table, count: q.count) { kernels, output in
-                var scratch = [Float](repeating: 0, count: Int(hone_attention_scratch(Int64(size))))
-                let parts = [q, k, v, ownK, ownV].map { Tensor($0, shape: [$0.count]) }
-                let (query, key, value) = (parts[0].floats, parts[3].floats, parts[4].floats)
+                var scratch = [Float](repeating: 0, count: Int(hone_attention_scratch(Int64(size), 0)))
                 output.withUnsafeMutableBufferPointer { buffer in
                     guard let base = buffer.baseAddress else { return }
                     var prefix = hone_attention_prefix(
-                        key: parts[1].floats, value: parts[2].floats, key_count: Int64(prefixed),
-                        key_stride: Int64(2 * size))
+                        key: parts[0].bytes, value: parts[1].bytes, key_count: Int64(prefixed),
+                        key_stride: Int64(2 * size), format: type == .bfloat16 ? 1 : 0)
                     let queries = (0..<3).map { index in
-                        hone_attention_query(
-                            query: query + index * heads * size, output: base + index * heads * size,
-                            key: key + index * own * 2 * size, value: value + index * own * 2 * size,
-                            key_count: Int64(own - index))
+                        let start = index * own * 2 * size * type.size
+                        return hone_attention_query(
+                            query: query.floats + index * heads * size, output: base + index * heads * size,
+                            key: parts[2].bytes + start, value: parts[3].bytes + start, key_count: Int64(own - index))
                     }
                     for head in [0, 2] {
                         kernels.prefixed_attention(&shape, &prefix, 3, queries, Int64(head), 2, &scratch)
                     }
                 }
-                withExtendedLifetime(parts) {}
+                withExtendedLifetime((query, parts)) {}
             }
         }
     }

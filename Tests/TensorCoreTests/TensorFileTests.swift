@@ -12,11 +12,12 @@ import Testing
         #expect(other.scalars == (0..<12).map { Float($0) })
     }
 
-    @Test func appendedKeysAreTheKeysInOrder() {
-        var rows = KeyValueRows(columns: 4)
+    @Test(arguments: [DType.float32, .bfloat16]) func appendedKeysAreTheKeysInOrder(type: DType) {
+        var rows = KeyValueRows(columns: 4, dtype: type)
         var all: [Float] = []
         for (step, count) in [1, 40, 1, 1, 90].enumerated() {
             let new = Tensor.uniform([count, 4], stream: RandomStream(seed: 1, purpose: "rows", step: step))
+                .converted(to: type).converted(to: .float32)
             let before = rows
             rows.append(key: new, value: new.scaled(by: 2))
             all += new.scalars

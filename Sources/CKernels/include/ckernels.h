@@ -46,13 +46,14 @@ typedef struct {
     int64_t log_sum_stride;
 } hone_attention_document;
 
-// Keys and values that several sequences have in common: what stands before each one's own. `key_stride` is that of the
-// sequences' own rows too.
+// Keys and values that several sequences have in common: what stands before each one's own. `key_stride`, in numbers,
+// and `format`, 0 float32 or 1 bfloat16, are those of the sequences' own rows too.
 typedef struct {
-    const float *key;
-    const float *value;
+    const void *key;
+    const void *value;
     int64_t key_count;
     int64_t key_stride;
+    int format;
 } hone_attention_prefix;
 
 // A token that was appended to a sequence: its row of queries and outputs, and the own rows of its sequence up to and
@@ -60,8 +61,8 @@ typedef struct {
 typedef struct {
     const float *query;
     float *output;
-    const float *key;
-    const float *value;
+    const void *key;
+    const void *value;
     int64_t key_count;
 } hone_attention_query;
 
@@ -74,12 +75,14 @@ typedef struct {
     float cap;  // logit = cap * tanh(logit / cap); 0 for none
 } hone_attention_shape;
 
-// Gradients of a document; each pointer has the layout of its value. They are added to, not overwritten.
+// Gradients of a document, which are written; each pointer has the layout of its value, but that the rows of the query
+// gradient begin with that of query `first_query`.
 typedef struct {
     const float *output_gradient;
     float *query_gradient;
     float *key_gradient;
     float *value_gradient;
+    int64_t first_query;
 } hone_attention_gradient;
 
 typedef struct {
@@ -150,16 +153,21 @@ typedef struct {
     void (*gated_gradient)(hone_unary f, int64_t count, const float *gate, const float *up, const float *dy,
                            float *dgate, float *dup);
 
-    // Query rows [first, first + count) of one head. `scratch` holds hone_attention_scratch(head_size) floats.
-    void (*attention)(const hone_attention_shape *shape, const hone_attention_document *document, int64_t head,
+    // Queries [first, first + count) of the heads that share one key head. `scratch` holds
+    // hone_attention_scratch(head_size, keys) floats, where keys are those that the queries see.
+    void (*attention)(const hone_attention_shape *shape, const hone_attention_document *document, int64_t key_head,
                       int64_t first, int64_t count, float *scratch);
     // Queries of several sequences behind one prefix, for the heads [head, head + heads), which share one key head;
-    // count * heads is at most HONE_ATTENTION_ROWS. A query's result does not depend on the others.
+    // count * heads is at most HONE_ATTENTION_ROWS. A query's result does not depend on the others. `scratch` holds
+    // hone_attention_scratch(head_size, 0) floats.
     void (*prefixed_attention)(const hone_attention_shape *shape, const hone_attention_prefix *prefix, int64_t count,
                                const hone_attention_query *queries, int64_t head, int64_t heads, float *scratch);
-    // All queries of the heads that share one key head.
+    // What keys [first_key, first_key + count) of one key head have to do with the gradients: those of these keys and
+    // values, and their part of the gradients of the queries from `first_query` on, of which none before sees the keys.
+    // `first_key` is a multiple of HONE_KEY_BLOCK; `scratch` holds hone_attention_scratch(head_size, count) floats.
     void (*attention_gradient)(const hone_attention_shape *shape, const hone_attention_document *document,
-                               const hone_attention_gradient *gradient, int64_t key_head, float *scratch);
+                               const hone_attention_gradient *gradient, int64_t key_head, int64_t first_key,
+                               int64_t count, float *scratch);
 
     // For each row of logits [rows, columns] (after the transform): log-probability of the label, entropy in nats,
     // whether the label has the highest logit (of equals, the lowest index), the log of the sum of exponentials, and
@@ -201,9 +209,11 @@ typedef struct {
     void (*uniform)(int64_t first, int64_t count, uint64_t key, uint64_t stream, float *y);
 } hone_kernel_table;
 
-// Query rows that one call of `attention` may take, and the floats of scratch that the attention functions need.
+// Rows that one call of `prefixed_attention` may take, the keys of a block, and the floats of scratch that the attention
+// functions need.
 #define HONE_ATTENTION_ROWS 32
-int64_t hone_attention_scratch(int64_t head_size);
+#define HONE_KEY_BLOCK 64
+int64_t hone_attention_scratch(int64_t head_size, int64_t keys);
 
 // Rows up to which `row_product` is the faster kernel; beyond it serves where rows must not depend on each other.
 #define HONE_THIN_ROWS 32

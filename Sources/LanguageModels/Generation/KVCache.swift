@@ -1,4 +1,4 @@
-import TensorCore
+public import TensorCore
 
 /// Keys and values of one sequence in every layer: what generation remembers of the tokens so far.
 ///
@@ -11,8 +11,10 @@ public struct KVCache: Sendable {
     public var count: Int { layers.first?.totalCount ?? 0 }
 
     /// The cache of a sequence that has not begun.
-    public init(_ configuration: DecoderConfiguration) {
-        let rows = KeyValueRows(columns: configuration.keyHeads * configuration.headSize)
+    ///
+    /// - Parameter dtype: how keys and values are held: `float32`, or `bfloat16` in half the memory.
+    public init(_ configuration: DecoderConfiguration, dtype: DType = .float32) {
+        let rows = KeyValueRows(columns: configuration.keyHeads * configuration.headSize, dtype: dtype)
         layers = configuration.layers.map { _ in rows }
     }
 

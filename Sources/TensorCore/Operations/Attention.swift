@@ -84,32 +84,99 @@ private func attentionGradients(
     _ q: Tensor, _ k: Tensor, _ v: Tensor, result: Tensor, logSums: Tensor, upstream: Tensor, layout: PackedLayout,
     shape: AttentionShape
 ) -> [Tensor?] {
-    var gradients = [q, k, v].map { Tensor.zeros($0.shape) }
-    let (dq, dk, dv) = (gradients[0].mutableFloats(), gradients[1].mutableFloats(), gradients[2].mutableFloats())
     let (branchKeys, branchValues) = (layout.gathered(k), layout.gathered(v))
-    var (branchKeyGradient, branchValueGradient) = (Tensor.zeros(branchKeys.shape), Tensor.zeros(branchKeys.shape))
+    // The kernels write what they own; only the rows of branches are added to.
+    var gradients = [q, k, v].map { layout.branchRows > 0 ? .zeros($0.shape) : Tensor($0.shape) { _ in } }
+    let (dq, dk, dv) = (gradients[0].mutableFloats(), gradients[1].mutableFloats(), gradients[2].mutableFloats())
+    var (branchKeyGradient, branchValueGradient) = (
+        Tensor(branchKeys.shape) { _ in }, Tensor(branchKeys.shape) { _ in }
+    )
     let (branchDk, branchDv) = (branchKeyGradient.mutableFloats(), branchValueGradient.mutableFloats())
     let documents = layout.documents(
         q, (k, branchKeys), (v, branchValues), output: UnsafeMutablePointer(mutating: result.floats),
         logSums: UnsafeMutablePointer(mutating: logSums.floats))
-    Parallel.forEach(documents.count * shape.keyHeads) { task in
-        let document = task / shape.keyHeads
-        let queryStart = layout.starts[document] * q.columns
-        let isBranch = layout.prefixes[document] != nil
-        let keyStart = (isBranch ? layout.branchStarts : layout.starts)[document] * k.columns
-        var (kernelShape, values) = (shape.kernel, documents[document])
+    let pieces = GradientPiece.cut(documents, shape: shape)
+    let partial = Storage(byteCount: 4 * q.columns * (pieces.last.map { $0.partialRow + $0.partialRows } ?? 0))
+    let partialFloats = partial.pointer.assumingMemoryBound(to: Float.self)
+    Parallel.forEach(pieces.count * shape.keyHeads) { task in
+        let piece = pieces[task / shape.keyHeads]
+        let isBranch = layout.prefixes[piece.document] != nil
+        let queryStart = layout.starts[piece.document] * q.columns
+        let keyStart = (isBranch ? layout.branchStarts : layout.starts)[piece.document] * k.columns
+        var (kernelShape, values) = (shape.kernel, documents[piece.document])
         var target = hone_attention_gradient(
-            output_gradient: upstream.floats + queryStart, query_gradient: dq + queryStart,
-            key_gradient: (isBranch ? branchDk : dk) + keyStart, value_gradient: (isBranch ? branchDv : dv) + keyStart)
-        withScratch(shape) {
-            Kernels.current.attention_gradient(&kernelShape, &values, &target, Int64(task % shape.keyHeads), $0)
+            output_gradient: upstream.floats + queryStart,
+            query_gradient: piece.isFirst ? dq + queryStart : partialFloats + piece.partialRow * q.columns,
+            key_gradient: (isBranch ? branchDk : dk) + keyStart, value_gradient: (isBranch ? branchDv : dv) + keyStart,
+            first_query: Int64(piece.firstQuery))
+        withScratch(shape, keys: piece.keys.count) {
+            Kernels.current.attention_gradient(
+                &kernelShape, &values, &target, Int64(task % shape.keyHeads), Int64(piece.keys.lowerBound),
+                Int64(piece.keys.count), $0)
         }
     }
-    withExtendedLifetime((branchKeys, branchValues, branchKeyGradient, branchValueGradient)) {
+    for piece in pieces where !piece.isFirst {
+        add(
+            partialFloats + piece.partialRow * q.columns,
+            to: dq + (layout.starts[piece.document] + piece.firstQuery) * q.columns,
+            count: piece.partialRows * q.columns)
+    }
+    withExtendedLifetime((branchKeys, branchValues, branchKeyGradient, branchValueGradient, partial)) {
         layout.addBranches(branchDk, to: dk, columns: k.columns)
         layout.addBranches(branchDv, to: dv, columns: k.columns)
     }
     return gradients
+}
+
+/// Some keys of a document: one task for each key head in the reverse pass. The keys' gradients are theirs alone; what
+/// they add to the gradients of queries is summed over the pieces in their order, for which all but the first write
+/// theirs apart. How a document is cut depends on its length alone.
+private struct GradientPiece: Sendable {
+    let document: Int
+    let keys: Range<Int>
+    /// Queries before it see none of the keys.
+    let firstQuery: Int
+    /// Rows of queries that are written apart.
+    let partialRow, partialRows: Int
+
+    var isFirst: Bool { keys.lowerBound == 0 }
+
+    /// Two pieces from 512 keys on, four from 1,024, in whole blocks of keys: enough for threads to share, and together
+    /// they hold the gradients of the queries twice more.
+    static func cut(_ documents: [hone_attention_document], shape: AttentionShape) -> [GradientPiece] {
+        var pieces: [GradientPiece] = []
+        for (number, document) in documents.enumerated() {
+            let (keyCount, queryCount) = (Int(document.key_count), Int(document.query_count))
+            let bounds = bounds(keyCount, shape)
+            for (start, end) in zip(bounds, bounds.dropFirst()) {
+                let firstQuery = max(0, start - (keyCount - queryCount))
+                pieces.append(
+                    GradientPiece(
+                        document: number, keys: start..<end, firstQuery: firstQuery,
+                        partialRow: pieces.last.map { $0.partialRow + $0.partialRows } ?? 0,
+                        partialRows: start == 0 ? 0 : queryCount - firstQuery))
+            }
+        }
+        return pieces
+    }
+
+    private static func bounds(_ keyCount: Int, _ shape: AttentionShape) -> [Int] {
+        let count = keyCount < 512 ? 1 : keyCount < 1024 ? 2 : 4
+        let block = Int(HONE_KEY_BLOCK)
+        return (0...count).map { index in
+            let part = Double(index) / Double(count)
+            // Of all pairs of a query and a key before it each piece has its share.
+            let place = shape.window == nil ? 1 - (1 - part).squareRoot() : part
+            return index == count ? keyCount : Int(place * Double(keyCount)) / block * block
+        }
+    }
+}
+
+private func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
+    Parallel.overBlocks(of: count) { range in
+        Kernels.current.accumulate(
+            Int64(range.count), 1, source + range.lowerBound, target + range.lowerBound)
+    }
 }
 
 /// Where the documents of a packed batch lie, and which of them continue another: the branches of a prefix.
@@ -158,13 +225,8 @@ private struct PackedLayout: Sendable {
 
     /// The reverse: adds the gradients of gathered rows to those of the rows they came from.
     func addBranches(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, columns: Int) {
-        let kernels = Kernels.current
         forEachPiece { branchRow, row, count in
-            Parallel.overBlocks(of: count * columns) { range in
-                kernels.accumulate(
-                    Int64(range.count), 1, source + branchRow * columns + range.lowerBound,
-                    target + row * columns + range.lowerBound)
-            }
+            add(source + branchRow * columns, to: target + row * columns, count: count * columns)
         }
     }
 
@@ -198,34 +260,30 @@ private struct PackedLayout: Sendable {
     }
 }
 
-/// One task for each head and block of queries.
+/// One task for each key head and some queries, the longest first.
 func run(_ documents: [hone_attention_document], shape: AttentionShape) {
-    let block = Int(HONE_ATTENTION_ROWS)
-    var tasks: [(document: Int, head: Int, first: Int)] = []
+    var tasks: [(document: Int, keyHead: Int, queries: Range<Int>)] = []
     for (index, document) in documents.enumerated() {
-        for head in 0..<shape.heads {
-            for first in stride(from: 0, to: Int(document.query_count), by: block) {
-                tasks.append((index, head, first))
-            }
+        let count = Int(document.query_count)
+        let step = count <= 512 ? 64 : 128
+        for first in stride(from: 0, to: count, by: step).reversed() {
+            for keyHead in 0..<shape.keyHeads { tasks.append((index, keyHead, first..<min(count, first + step))) }
         }
     }
-    // A piece is several tasks where tasks are small, so that handing over does not cost more than the work.
-    let perPiece = max(1, tasks.count / 64)
-    Parallel.forEach((tasks.count + perPiece - 1) / perPiece) { piece in
-        var kernelShape = shape.kernel
-        withScratch(shape) { scratch in
-            for task in tasks[piece * perPiece..<min(tasks.count, (piece + 1) * perPiece)] {
-                var document = documents[task.document]
-                let count = min(Int64(block), document.query_count - Int64(task.first))
-                Kernels.current.attention(
-                    &kernelShape, &document, Int64(task.head), Int64(task.first), count, scratch)
-            }
+    Parallel.forEach(tasks.count) { index in
+        let task = tasks[index]
+        var (kernelShape, document) = (shape.kernel, documents[task.document])
+        withScratch(shape, keys: Int(document.key_count)) { scratch in
+            Kernels.current.attention(
+                &kernelShape, &document, Int64(task.keyHead), Int64(task.queries.lowerBound),
+                Int64(task.queries.count), scratch)
         }
     }
 }
 
-func withScratch(_ shape: AttentionShape, _ body: (UnsafeMutablePointer<Float>) -> Void) {
-    let scratch = Storage(byteCount: 4 * Int(hone_attention_scratch(Int64(shape.headSize))))
+/// Memory for a task that reads `keys` keys.
+func withScratch(_ shape: AttentionShape, keys: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+    let scratch = Storage(byteCount: 4 * Int(hone_attention_scratch(Int64(shape.headSize), Int64(keys))))
     body(scratch.pointer.assumingMemoryBound(to: Float.self))
 }
 
@@ -234,6 +292,8 @@ extension OperationSample {
         sample("attention", heads: 2, keyHeads: 1, headSize: 5, lengths: [4, 1, 3]),
         sample("attention with window and cap", heads: 2, keyHeads: 2, headSize: 16, lengths: [6], window: 3, cap: 2),
         sample("attention over blocks", heads: 1, keyHeads: 1, headSize: 4, lengths: [70], checked: 40),
+        sample(
+            "attention over pieces of keys", heads: 2, keyHeads: 1, headSize: 3, lengths: [600], checked: 30),
         sample(
             "attention after a shared prefix", heads: 4, keyHeads: 2, headSize: 5, lengths: [4, 3, 2, 1, 3],
             prefixes: [nil, 0, nil, 0, 2]),
