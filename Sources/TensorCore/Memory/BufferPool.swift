@@ -42,7 +42,7 @@ public struct BufferPool: ~Copyable, Sendable {
         /// What may be held: what was needed at once, and a margin for what does not lie densely.
         var bound: Int {
             let need = max(stepPeak, earlierPeaks.max() ?? 0)
-            return need + max(BufferPool.leastMargin, need / BufferPool.marginDivisor)
+            return BufferPool.heldAtMost(forPeak: need)
         }
 
         mutating func note() {
@@ -55,14 +55,17 @@ public struct BufferPool: ~Copyable, Sendable {
     private struct Guarded: @unchecked Sendable { var state = State() }
     private let guarded = Mutex(Guarded())
 
-    /// Memory beside what is in use that is always kept.
-    static let leastMargin = 32 << 20
+    /// Memory that may always be kept beside what is in use.
+    private static let leastMargin = 32 << 20
     /// A sixteenth of what is needed at once may be kept beside it.
-    static let marginDivisor = 16
+    private static let marginDivisor = 16
     /// Steps before this one whose need counts.
     private static let stepsRemembered = 8
     /// Buffers up to this size lie in the heap, larger ones in pages of the pool's own.
     private static let smallLimit = 128 << 10
+
+    /// What a pool holds at the most for tensors that need `peak` bytes at once.
+    package static func heldAtMost(forPeak peak: Int) -> Int { peak + max(leastMargin, peak / marginDivisor) }
 
     package init() {}
 
@@ -91,10 +94,15 @@ public struct BufferPool: ~Copyable, Sendable {
         }
     }
 
+    /// What a buffer of so many bytes takes.
+    package static func capacity(for byteCount: Int) -> Int {
+        byteCount <= smallLimit ? SmallBuffers.capacity(for: byteCount) : PageRanges.capacity(for: byteCount)
+    }
+
     package func take(_ byteCount: Int) -> (UnsafeMutableRawPointer, capacity: Int) {
         guarded.withLock { guarded in
             let isSmall = byteCount <= Self.smallLimit
-            let capacity = isSmall ? SmallBuffers.capacity(for: byteCount) : PageRanges.capacity(for: byteCount)
+            let capacity = Self.capacity(for: byteCount)
             guarded.state.counters.taken += 1
             guarded.state.counters.liveBytes += capacity
             let live = guarded.state.counters.liveBytes
@@ -130,11 +138,12 @@ public struct BufferPool: ~Copyable, Sendable {
 private struct SmallBuffers {
     private var free: [Int: [UnsafeMutableRawPointer]] = [:]
     private var freeBytes = 0
+    private var peakLiveBytes = 0
     /// Bytes in use and kept.
     private(set) var heldBytes = 0
 
-    /// Bytes kept at most; what is given back beyond it goes to the heap.
-    private static let keptAtMost = 16 << 20
+    /// Bytes kept in any case. Beyond it as much is held as was in use at once; the rest goes back to the heap.
+    private static let keptAlways = 16 << 20
 
     /// Rounds up to one of eight sizes in each power of two, at least a cache line.
     static func capacity(for byteCount: Int) -> Int {
@@ -146,17 +155,19 @@ private struct SmallBuffers {
     mutating func take(_ capacity: Int) -> (pointer: UnsafeMutableRawPointer, isFresh: Bool) {
         if let pointer = free[capacity]?.popLast() {
             freeBytes -= capacity
+            peakLiveBytes = max(peakLiveBytes, heldBytes - freeBytes)
             return (pointer, false)
         }
         var pointer: UnsafeMutableRawPointer?
         let status = posix_memalign(&pointer, 64, capacity)
         guard status == 0, let pointer else { preconditionFailure("no memory for \(capacity) bytes") }
         heldBytes += capacity
+        peakLiveBytes = max(peakLiveBytes, heldBytes - freeBytes)
         return (pointer, true)
     }
 
     mutating func give(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
-        guard freeBytes + capacity <= Self.keptAtMost else {
+        guard freeBytes + capacity <= Self.keptAlways || heldBytes <= peakLiveBytes + Self.keptAlways else {
             heldBytes -= capacity
             return Glibc.free(pointer)
         }
