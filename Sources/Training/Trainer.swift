@@ -67,6 +67,7 @@ public final class Trainer<Goal: Objective> {
     ///   - stop: read before every micro-batch.
     /// - Throws: what the objective throws; nothing has then changed.
     public func step(_ batch: StepBatch<Goal.Batch>, stop: StopSignal? = nil) throws -> StepOutcome {
+        BufferPool.shared.beginStep()
         let parameters = optimizer.parameters.map(\.parameter)
         var sums = StepSums(parameterCount: parameters.count)
         for (index, microBatch) in batch.microBatches.enumerated() {
@@ -85,6 +86,29 @@ public final class Trainer<Goal: Objective> {
         state.position = batch.position
         if case .updated = outcome { objective.updated(model, step: state.step) }
         return outcome
+    }
+
+    /// Takes the gradient of a micro-batch and forgets it: weights, moments and state stay as they are, and random numbers
+    /// are those of the first step. With the largest micro-batch of a run this needs what the run will need, so a run
+    /// that memory is too short for ends before its first step.
+    ///
+    /// - Parameters:
+    ///   - batch: a micro-batch.
+    ///   - accumulates: whether gradients of other micro-batches are held meanwhile.
+    /// - Returns: the most bytes of tensors in use at once, weights that stay in their file not counted.
+    /// - Throws: what the objective throws.
+    public func rehearse(_ batch: Goal.Batch, accumulates: Bool) throws -> Int {
+        BufferPool.shared.beginStep()
+        BufferPool.shared.resetPeak()
+        let parameters = optimizer.parameters.map(\.parameter)
+        var sums = StepSums(parameterCount: parameters.count)
+        if accumulates { sums.gradients.tensors = parameters.map { .zeros($0.value.shape) } }
+        let context = StepContext(
+            seed: configuration.seed, step: state.step, gradientCheckpointing: configuration.gradientCheckpointing)
+        try sums.add(parameters: parameters, averaging: configuration.metricAveraging) {
+            try objective.loss(batch, model: model, context: context)
+        }
+        return BufferPool.shared.counters.peakLiveBytes
     }
 
     private func update(_ sums: StepSums, adding metrics: MetricSums) -> StepOutcome {

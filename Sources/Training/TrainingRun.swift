@@ -110,10 +110,12 @@ private struct RunLoop<Goal: Objective> {
             if services.stop.isRequested { return try stopped() }
             let clock = ContinuousClock()
             let start = clock.now
+            BufferPool.shared.resetPeak()
             let batch = try batches(trainer.state.step)
             let made = clock.now
             let outcome = try trainer.step(batch, stop: services.stop)
             let seconds = (clock.now - start) / .seconds(1)
+            window.peakBytes = max(window.peakBytes, BufferPool.shared.counters.peakLiveBytes)
             // Where making a batch takes time of its own, what is left of the step is said too.
             if batch.metrics["seconds/generate"] != nil {
                 window.add("seconds/train", (clock.now - made) / .seconds(1))
@@ -230,10 +232,20 @@ private struct RunLoop<Goal: Objective> {
         var fields: OrderedDictionary<String, JSON> = [
             "step": .integer(trainer.state.step), "metrics": metrics, "seconds": .number(window.seconds),
         ]
+        // Beside the metrics, which are the same however often a run is repeated, on however many threads.
+        fields["memory"] = [
+            "peak_bytes": .integer(window.peakBytes), "peak_resident_bytes": .integer(Self.peakResidentBytes),
+        ]
         // Two runs saw the same rows in the same order when these are equal.
         if let digest = trainer.state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
         window = LogWindow()
         try services.emit(RunEvent(.step, fields))
+    }
+
+    /// The most memory of the process that was resident at any time.
+    private static var peakResidentBytes: Int {
+        var usage = rusage()
+        return getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 ? usage.ru_maxrss << 10 : 0
     }
 
     private func emitStart() throws {
@@ -267,6 +279,8 @@ private struct RunLoop<Goal: Objective> {
 /// The steps that one event of type `step` covers.
 private struct LogWindow {
     var seconds = 0.0
+    /// The most bytes of tensors in use at once.
+    var peakBytes = 0
     private var steps = 0
     private var loss = 0.0
     private var last: (gradientNorm: Double, learningRate: Double)?

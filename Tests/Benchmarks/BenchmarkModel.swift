@@ -22,6 +22,9 @@ struct BenchmarkModel {
         static let tiny = Shape(width: 128, feedForward: 384, heads: 4, keyHeads: 4, layers: 2, vocabulary: 1024)
         /// The peers' `qwen2.5-0.5b`.
         static let half = Shape(width: 896, feedForward: 4864, heads: 14, keyHeads: 2, layers: 24)
+        /// Qwen2.5-0.5B, but for the biases of its projections.
+        static let qwen = Shape(
+            width: 896, feedForward: 4864, heads: 14, keyHeads: 2, layers: 24, vocabulary: 151_936)
 
         var configuration: JSON {
             [

@@ -41,6 +41,8 @@ struct TrainingBenchmark {
             result["share_of_machine"] = .number((operations / seconds / best).rounded(digits: 3))
         }
         result["peak_rss_mb"] = .integer(peakResidentMegabytes())
+        result["peak_tensors_mb"] = .integer(after.peakLiveBytes >> 20)
+        result["peak_pool_mb"] = .integer(after.peakHeldBytes >> 20)
         result["buffers_taken_per_step"] = .integer(after.taken - before.taken)
         result["buffers_allocated_per_step"] = .integer(after.allocated - before.allocated)
         return result

@@ -23,6 +23,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case memoryQLoRA = "memory-qlora"
     case scaling
     case verifiers
+    case loading
     case shards
     case streamMemory = "stream-memory"
     case kernels
@@ -43,6 +44,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .memoryQLoRA: "memory of a 0.5 B model, QLoRA, 1,024 tokens"
         case .scaling: "cost against tokens and parameters"
         case .verifiers: "calls of a verifier, in the process and in a worker"
+        case .loading: "loading a model of the shape of Qwen2.5-0.5B from the page cache"
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
         case .kernels: "operations of the catalogue"
@@ -132,7 +134,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .scaling, .verifiers, .shards, .streamMemory, .kernels: false
+        case .scaling, .verifiers, .loading, .shards, .streamMemory, .kernels: false
         default: true
         }
     }
@@ -175,6 +177,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .memoryQLoRA: return try MemoryBenchmark(training(.qlora, rows: 4, length: 257)).run()
         case .scaling: return try ScalingBenchmark().run(repetitions)
         case .verifiers: return try VerifierBenchmark().run(repetitions)
+        case .loading: return try LoadingBenchmark(folder: model.folder).run(repetitions)
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
         case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
         case .kernels: return OperationBenchmark().run(repetitions)

@@ -29,6 +29,8 @@ extension PairMethod {
         .pairs(globalBatchSize: recipe.train.globalBatchSize, limit: limit)
     }
 
+    func memory(of batch: PreferenceBatch) -> ModelMemory.Batch { batch.answers.memory(includesPrompts: true) }
+
     func measure(
         _ held: [PreferenceExample], model: LanguageModel, objective: Goal, stop: StopSignal
     ) throws -> [(name: String, value: Double)] {

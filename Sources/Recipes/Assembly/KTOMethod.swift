@@ -45,6 +45,8 @@ struct KTOMethod: Method {
             })
     }
 
+    func memory(of batch: UnpairedBatch) -> ModelMemory.Batch { batch.answers.memory() }
+
     private var pairing: UnpairedBatch.Pairing { settings.pairing == .otherPrompt ? .otherPrompt : .previousRow }
 
     func objective(

@@ -46,6 +46,15 @@ protocol Method: Sendable {
         limit: Packing.MicroBatchLimit, preparation: Preparation
     ) throws -> any StepSource<Goal.Batch>
 
+    /// The largest micro-batch of the first `steps` steps, or what it can be like at the most where rows are read, or
+    /// answers written, only while training.
+    func largest(
+        _ stream: BatchStream<TrainingRows<Self>, Planned>, recipe: Recipe, limit: Packing.MicroBatchLimit, steps: Int
+    ) throws -> LargestBatch<Goal.Batch>
+
+    /// What a micro-batch puts through the model.
+    func memory(of batch: Goal.Batch) -> ModelMemory.Batch
+
     /// Optimiser steps of a pass that has so many groups.
     func stepsOfPass(groups: Int, _ recipe: Recipe) -> Int
 
@@ -144,6 +153,54 @@ extension Method where Planned == Goal.Batch {
         _ stream: BatchStream<TrainingRows<Self>, Planned>, model: LanguageModel, objective: Goal,
         limit: Packing.MicroBatchLimit, preparation: Preparation
     ) -> any StepSource<Goal.Batch> { stream }
+
+    func largest(
+        _ stream: BatchStream<TrainingRows<Self>, Planned>, recipe: Recipe, limit: Packing.MicroBatchLimit, steps: Int
+    ) throws -> LargestBatch<Goal.Batch> {
+        guard !recipe.data.streaming else {
+            // As long as rows may be, every token of them scored.
+            let longest = recipe.sequence.maxLength
+            let tokens =
+                switch limit {
+                case .rows(let rows): longest * rows
+                case .tokens(let tokens): max(tokens, longest)
+                }
+            let isPacked = recipe.method.isPreference
+            return LargestBatch(
+                shape: ModelMemory.Batch(
+                    tokens: tokens, labels: recipe.method == .reward ? 0 : tokens, gathered: isPacked ? tokens : 0,
+                    isUniform: !isPacked), microBatches: recipe.train.globalBatchSize,
+                tokensPerStep: Double(longest * recipe.train.globalBatchSize) / 2)
+        }
+        var stream = stream
+        var largest = LargestBatch<Goal.Batch>(shape: .init(tokens: 0, labels: 0), microBatches: 1)
+        var seen = (steps: 0.0, tokens: 0.0)
+        for _ in 0..<steps where stream.passes < 1 {
+            let step = try stream.next()
+            seen.steps += 1
+            seen.tokens += Double(step.tokens)
+            largest.microBatches = max(largest.microBatches, step.microBatches.count)
+            for batch in step.microBatches {
+                let shape = memory(of: batch)
+                guard (shape.tokens, shape.labels) > (largest.shape.tokens, largest.shape.labels) else { continue }
+                (largest.shape, largest.batch) = (shape, batch)
+            }
+        }
+        largest.tokensPerStep = seen.tokens / max(1, seen.steps)
+        return largest
+    }
+}
+
+extension PackedAnswers {
+    /// What they put through the model; `prompts` where the tokens of prompts are scored too.
+    func memory(includesPrompts: Bool = false) -> ModelMemory.Batch {
+        let branches = zip(tokens.lengths, tokens.prefixes).reduce(0) { sum, document in
+            document.1.map { sum + document.0 + tokens.lengths[$0] } ?? sum
+        }
+        return ModelMemory.Batch(
+            tokens: tokens.ids.count, labels: labels.count + (includesPrompts ? promptLabels.count : 0),
+            gathered: branches, isUniform: false)
+    }
 }
 
 extension Method {

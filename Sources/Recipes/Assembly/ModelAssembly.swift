@@ -37,6 +37,24 @@ enum ModelAssembly {
         return model
     }
 
+    /// What the model is, without its weights.
+    ///
+    /// - Throws: `ModelError`, `CommandFailure` for a configuration that cannot be read.
+    static func configuration(_ loaded: LoadedRecipe, text: ModelText) throws -> DecoderConfiguration {
+        var configuration: DecoderConfiguration
+        if let path = loaded.recipe.model.path {
+            configuration = try ModelLoader.configuration(folder: path.url).configuration
+        } else {
+            guard let initial = loaded.recipe.model.initial else { preconditionFailure("a checked recipe has a model") }
+            configuration = try ModelRegistry.configuration(
+                from: try ModelText.configuration(initial.config.url, for: text.tokenizer),
+                location: initial.config.absolute)
+            configuration.vocabularySize = text.tokenizer.vocabularySize
+        }
+        if loaded.recipe.method == .reward { configuration.hasRewardHead = true }
+        return configuration
+    }
+
     /// The type of frozen weights; trained ones are always `float32`.
     private static func baseType(_ loaded: LoadedRecipe) throws -> DType {
         let recipe = loaded.recipe

@@ -210,6 +210,56 @@ struct RFTMethod: Method {
             collate: { groups, cut in cut.map { Array(groups[$0].joined()) } })
     }
 
+    func memory(of batch: PolicyBatch) -> ModelMemory.Batch {
+        let answers = batch.sampleCount
+        let prompts = batch.groups.reduce(0) { $0 + $1.prompt.count }
+        let gathered = batch.groups.reduce(0) { sum, group in
+            group.samples.reduce(sum) { $0 + $1.completion.count + group.prompt.count }
+        }
+        return ModelMemory.Batch(
+            tokens: prompts + batch.tokenCount, labels: batch.tokenCount, gathered: answers > 1 ? gathered : 0,
+            isUniform: false)
+    }
+
+    /// Answers are as long as they may become, to the longest prompts there are.
+    func largest(
+        _ stream: BatchStream<TrainingRows<RFTMethod>, [RolloutPrompt]>, recipe: Recipe,
+        limit: Packing.MicroBatchLimit, steps: Int
+    ) throws -> LargestBatch<PolicyBatch> {
+        var longest: [Int32] = [1]
+        if !recipe.data.streaming {
+            var stream = stream
+            for _ in 0..<steps where stream.passes < 1 {
+                for prompt in try stream.next().microBatches.joined() where prompt.ids.count > longest.count {
+                    longest = prompt.ids
+                }
+            }
+        } else {
+            longest = Array(repeating: longest[0], count: longestPrompt)
+        }
+        let room = max(1, min(rollout.maxNewTokens, (text.contextLength ?? .max) - longest.count))
+        let sample = PolicySample(
+            completion: Array(repeating: longest[0], count: room),
+            samplingLogProbabilities: Array(repeating: -1, count: room), advantage: 1)
+        var other = sample
+        other.advantage = -1
+        let size = settings.groupSize
+        let group = PolicyGroup(
+            prompt: longest, samples: (0..<size).map { $0 % 2 == 0 ? sample : other })
+        let batches = PolicyBatch.plan(
+            Array(repeating: group, count: settings.promptsPerStep),
+            settings: settings.policy(recipe.rollout ?? rollout),
+            limit: limit)
+        let shapes = batches.map { memory(of: $0) }
+        let place = shapes.indices.max {
+            (shapes[$0].tokens, shapes[$0].labels) < (shapes[$1].tokens, shapes[$1].labels)
+        }
+        return LargestBatch(
+            shape: place.map { shapes[$0] } ?? .init(tokens: room, labels: room), microBatches: batches.count,
+            tokensPerStep: Double(shapes.reduce(0) { $0 + $1.tokens }),
+            batch: place.map { batches[$0] })
+    }
+
     func stepsOfPass(groups: Int, _ recipe: Recipe) -> Int {
         max(1, (groups + settings.promptsPerStep - 1) / settings.promptsPerStep * settings.numIterations)
     }

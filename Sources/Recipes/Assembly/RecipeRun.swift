@@ -81,6 +81,11 @@ struct RecipeRun<Trained: Method> {
     /// Trains from the start or from a checkpoint.
     mutating func run() throws -> RunSummary {
         let start = ContinuousClock.now
+        // Before anything large is read: a run that does not fit is refused at once.
+        let planned = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)
+        let planner = try MemoryPlanner(
+            loaded, method: method, text: text, rows: planned, holdsOut: !data.held.isEmpty)
+        let (choice, memory) = try planner.settle()
         let fingerprint = try Fingerprint(loaded, text: text, data: data.identities)
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
@@ -93,16 +98,19 @@ struct RecipeRun<Trained: Method> {
         )
         let objective = try method.objective(
             for: model, rows: &data.rows.examples, held: &data.held, preparation: preparation)
-        let rows = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)
-        let limit = microBatchLimit(model.configuration)
+        let rows =
+            recipe.data.streaming
+            ? planned : try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)
+        let limit = choice.limit
         var stream = BatchStream(rows, plan: method.plan(recipe, limit: limit))
-        let configuration = try configuration(stream)
+        let configuration = try configuration(stream, checkpointing: choice.checkpointing)
         stream.stepsPerPass = configuration.stepsPerEpoch
         var batches = try method.steps(
             stream, model: model, objective: objective, limit: limit, preparation: preparation)
         let trainer = Trainer(
             model: model, objective: objective, settings: recipe.train.adamW, configuration: configuration)
 
+        let rehearsed = try rehearse(trainer, rows, memory, choice)
         // Whatever could fail before the first step has been done: the folder is touched by runs that begin only.
         let folder = try Self.usingFolder { try RunFolder(recipe.outputFolder.url, policy: policy) }
         let log = try EventLog(folder.events)
@@ -119,7 +127,7 @@ struct RecipeRun<Trained: Method> {
             try describe(in: folder, fingerprint)
         }
         try batches.begin()
-        banner(model, configuration)
+        banner(model, configuration, memory, choice)
 
         let judge = Judge(
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
@@ -137,7 +145,7 @@ struct RecipeRun<Trained: Method> {
                 try emit(event)
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
-            startFields: startFields(model))
+            startFields: startFields(model, memory, rehearsed: rehearsed))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
         let ending = try trainer.run(services) { try batches.next(step: $0) }
         if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
@@ -149,21 +157,22 @@ struct RecipeRun<Trained: Method> {
 
     // MARK: Parts
 
-    private func microBatchLimit(_ model: DecoderConfiguration) -> Packing.MicroBatchLimit {
-        switch recipe.train.microBatchSize {
-        case .rows(let rows): .rows(rows)
-        case .auto: .tokens(Self.automaticTokens(model))
-        }
-    }
-
-    /// Tokens of a micro-batch: as many as keep the activations of all layers within about 2 GiB, 512 to 8,192.
-    private static func automaticTokens(_ model: DecoderConfiguration) -> Int {
-        let perToken = model.layers.count * (10 * model.width + 3 * model.feedForwardWidth) * 4
-        return max(512, min(8192, (2 << 30) / max(1, perToken)))
+    /// Takes the gradient of the largest micro-batch, so that a run ends now, and not in the middle of an epoch, if memory
+    /// is too short for it. Where it is far from short nothing is done.
+    ///
+    /// - Returns: the most bytes of tensors in use at once.
+    private func rehearse(
+        _ trainer: Trainer<Trained.Goal>, _ rows: TrainingRows<Trained>, _ memory: MemoryPlan, _ choice: StepChoice
+    ) throws -> Int? {
+        guard recipe.train.memoryLimit != nil || memory.total > memory.available / 4 else { return nil }
+        let stream = BatchStream(rows, plan: method.plan(recipe, limit: choice.limit))
+        let largest = try method.largest(stream, recipe: recipe, limit: choice.limit, steps: 2000)
+        guard let batch = largest.batch else { return nil }
+        return try trainer.rehearse(batch, accumulates: largest.microBatches > 1)
     }
 
     private func configuration(
-        _ stream: BatchStream<TrainingRows<Trained>, Trained.Planned>
+        _ stream: BatchStream<TrainingRows<Trained>, Trained.Planned>, checkpointing: Bool
     ) throws -> TrainerConfiguration {
         let train = recipe.train
         let perEpoch: Int
@@ -193,7 +202,7 @@ struct RecipeRun<Trained: Method> {
             warmUp: train.warmup.schedule, totalSteps: total)
         var configuration = TrainerConfiguration(schedule: schedule, stepsPerEpoch: perEpoch, seed: UInt64(recipe.seed))
         configuration.maxGradientNorm = train.maxGradNorm
-        configuration.gradientCheckpointing = train.gradientCheckpointing == .on
+        configuration.gradientCheckpointing = checkpointing
         configuration.logEverySteps = recipe.logging.everySteps
         configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled
         configuration.checkpoints = recipe.checkpoint.cadence
@@ -288,19 +297,25 @@ struct RecipeRun<Trained: Method> {
 
     // MARK: What is said
 
-    private func startFields(_ model: LanguageModel) -> OrderedDictionary<String, JSON> {
-        [
+    private func startFields(
+        _ model: LanguageModel, _ memory: MemoryPlan, rehearsed: Int?
+    ) -> OrderedDictionary<String, JSON> {
+        var plan = memory.json.object ?? [:]
+        if let rehearsed { plan["rehearsed_peak_bytes"] = .integer(rehearsed) }
+        return [
             "version": .string(HoneVersion.current), "recipe": .string(recipe.name),
             "method": .string(recipe.method.rawValue), "fingerprint": .string(loaded.fingerprint),
             "parameters": .integer(model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }),
             "rows": .integer(data.rows.examples.count), "held_out_rows": .integer(data.held.count),
             "threads": .integer(Parallel.threads), "instruction_set": .string(InstructionSets.current),
-            "data": data.report.json(recipe.sequence),
+            "data": data.report.json(recipe.sequence), "memory": .object(plan),
         ]
     }
 
     /// Every derived value that changes results.
-    private func banner(_ model: LanguageModel, _ configuration: TrainerConfiguration) {
+    private func banner(
+        _ model: LanguageModel, _ configuration: TrainerConfiguration, _ memory: MemoryPlan, _ choice: StepChoice
+    ) {
         let total = model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }
         let trained = model.trainableParameters.reduce(0) { $0 + $1.parameter.value.count }
         let share = (1000 * Double(trained) / Double(max(1, total))).rounded() / 10
@@ -314,6 +329,9 @@ struct RecipeRun<Trained: Method> {
             "steps      \(grouped(configuration.totalSteps)) of \(recipe.train.globalBatchSize) rows, "
                 + "\(grouped(configuration.stepsPerEpoch)) an epoch, \(configuration.schedule.warmUpSteps) of warm-up; "
                 + "rate \(recipe.train.learningRate), \(recipe.train.scheduler.type.rawValue)")
+        terminal.note(
+            "memory     about \(MemoryPlan.shown(memory.total)) of \(MemoryPlan.shown(memory.available)); "
+                + choice.words)
         let machine = MachineReport()
         terminal.note(
             "machine    \(Parallel.threads) threads, \(InstructionSets.current) kernels, OpenBLAS for \(machine.matrixCore)"

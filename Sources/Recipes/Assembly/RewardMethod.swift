@@ -13,6 +13,13 @@ struct RewardMethod: PairMethod {
         rows = PreferenceRows(recipe, text: text)
     }
 
+    func memory(of batch: PreferenceBatch) -> ModelMemory.Batch {
+        var memory = batch.answers.memory()
+        // One number for each answer, and no logits.
+        memory.labels = 0
+        return memory
+    }
+
     func objective(
         for model: LanguageModel, rows: inout [PreferenceExample], held: inout [PreferenceExample],
         preparation: Preparation

@@ -73,6 +73,11 @@ struct SFTMethod: Method {
             shuffleSeed: recipe.data.shuffle ? UInt64(recipe.seed) : nil)
     }
 
+    func memory(of batch: TokenBatch) -> ModelMemory.Batch {
+        ModelMemory.Batch(
+            tokens: batch.tokens.ids.count, labels: batch.positions.count, isUniform: recipe.sft?.loss != .dft)
+    }
+
     func objective(
         for model: LanguageModel, rows: inout [TrainingExample], held: inout [TrainingExample],
         preparation: Preparation

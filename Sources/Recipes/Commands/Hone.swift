@@ -64,7 +64,8 @@ struct HoneCommand: ParsableCommand {
             """,
         version: HoneVersion.current,
         subcommands: [
-            CheckCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self, EvalCommand.self,
+            CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self,
+            EvalCommand.self,
             ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
             TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
             SchemaCommand.self, DoctorCommand.self,

@@ -25,6 +25,8 @@ public struct TrainSettings: Sendable, Hashable {
     /// Largest L2 norm of the gradient; 0 turns clipping off.
     public var maxGradNorm = 1.0
     public var gradientCheckpointing = AutomaticSwitch.auto
+    /// Memory that the run may take; `nil` for all that is free.
+    public var memoryLimit: MemoryAmount?
 
     public init() {}
 
@@ -92,7 +94,6 @@ extension TrainSettings: RecipeSection {
             ["epochs", "max_steps"], ["global_batch_size", "gradient_accumulation_steps"],
             ["warmup_ratio", "warmup_steps"],
         ],
-        planned: [PlannedField("memory_limit", instead: "Remove it and choose micro_batch_size yourself")],
         fields: [
             Field(
                 "epochs", \.epochs, "Passes over the data.", in: .positive(upTo: 1_000_000),
@@ -126,8 +127,14 @@ extension TrainSettings: RecipeSection {
             Field("max_grad_norm", \.maxGradNorm, "Largest norm of the gradient; 0 for no limit.", in: .notNegative),
             Field(
                 "gradient_checkpointing", \.gradientCheckpointing,
-                "Whether activations are computed again to save memory; what is learned does not depend on it.",
+                "Whether activations are computed again to save memory; auto where it would not fit otherwise. What is "
+                    + "learned does not depend on it.",
                 changesResults: false),
+            Field(
+                "memory_limit", \.memoryLimit,
+                "Memory that the run may take, such as 8GiB or 75%; micro_batch_size and gradient_checkpointing follow it "
+                    + "where they are auto.",
+                derivation: "all that is free", changesResults: false),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {

@@ -30,6 +30,14 @@ package struct Upstream {
     package let needs: [Bool]
     /// The pass that runs, for an operation that differentiates other operations (checkpointing).
     package let pass: ReversePass
+    let inputs: [Edge?]
+
+    /// The gradient that an input has so far where that is a parameter, taken away from it: the pullback adds to it in
+    /// place and returns it. `nil` where there is none yet.
+    package func takeGradient(ofInput index: Int) -> Tensor? {
+        guard let node = inputs[index]?.node, node.pullback == nil else { return nil }
+        return pass.takeGradient(of: node)
+    }
 
     /// The gradient of an operation with one output.
     package var gradient: Tensor { gradients[0]! }

@@ -14,26 +14,23 @@ package final class ReversePass {
     func takeGradient(of leaf: Node) -> Tensor? { leaves.removeValue(forKey: ObjectIdentifier(leaf)) }
 
     /// Sends `upstream[i]` back from `outputs[i]`, releasing every node on the way.
+    ///
+    /// What reaches a parameter is added to its gradient at once, so that no gradient is held twice.
     func run(from outputs: [Edge], upstream: [Tensor]) {
         var pending: [ObjectIdentifier: [Tensor?]] = [:]
-        for (edge, gradient) in zip(outputs, upstream) { Self.add(gradient, to: edge, in: &pending) }
+        for (edge, gradient) in zip(outputs, upstream) { add(gradient, to: edge, in: &pending) }
         var nodes: [Node?] = Self.reachable(from: outputs)
         for index in nodes.indices {
             guard let node = nodes[index] else { continue }
             nodes[index] = nil
-            guard let gradients = pending.removeValue(forKey: ObjectIdentifier(node)) else { continue }
-            guard let pullback = node.pullback else {
-                for gradient in gradients.compactMap({ $0 }) {
-                    leaves[ObjectIdentifier(node)] = Self.sum(
-                        leaves.removeValue(forKey: ObjectIdentifier(node)), gradient)
-                }
-                continue
-            }
+            guard let gradients = pending.removeValue(forKey: ObjectIdentifier(node)), let pullback = node.pullback
+            else { continue }
             let results = pullback(
-                Upstream(gradients: gradients, needs: node.inputs.map { $0 != nil }, pass: self))
+                Upstream(
+                    gradients: gradients, needs: node.inputs.map { $0 != nil }, pass: self, inputs: node.inputs))
             precondition(results.count == node.inputs.count, "a pullback returned \(results.count) gradients")
             for (edge, gradient) in zip(node.inputs, results) {
-                if let edge, let gradient { Self.add(gradient, to: edge, in: &pending) }
+                if let edge, let gradient { add(gradient, to: edge, in: &pending) }
             }
         }
     }
@@ -52,12 +49,16 @@ package final class ReversePass {
             .map(\.element)
     }
 
-    private static func add(_ gradient: Tensor, to edge: Edge, in pending: inout [ObjectIdentifier: [Tensor?]]) {
+    private func add(_ gradient: Tensor, to edge: Edge, in pending: inout [ObjectIdentifier: [Tensor?]]) {
         let key = ObjectIdentifier(edge.node)
+        guard edge.node.pullback != nil else {
+            leaves[key] = Self.sum(leaves.removeValue(forKey: key), gradient)
+            return
+        }
         var gradients = pending.removeValue(forKey: key) ?? Array(repeating: nil, count: edge.node.outputCount)
         let present = gradients[edge.output]
         gradients[edge.output] = nil
-        gradients[edge.output] = sum(present, gradient)
+        gradients[edge.output] = Self.sum(present, gradient)
         pending[key] = gradients
     }
 

@@ -31,9 +31,9 @@ public func embedding(_ weight: Tensor, _ indices: [Int]) -> Tensor {
     }
     let shape = weight.shape
     return recorded(result, from: [weight]) { upstream in
-        let gradient = upstream.gradient.floats
-        var whole = Tensor.zeros(shape)
-        let target = whole.mutableFloats()
+        // A matrix that is also the output embedding has a gradient already, and a few rows of another are added to that.
+        var whole = upstream.takeGradient(ofInput: 0) ?? .zeros(shape)
+        let (gradient, target) = (upstream.gradient.floats, whole.mutableFloats())
         for (row, index) in indices.enumerated() {
             Kernels.current.accumulate(Int64(columns), 1, gradient + row * columns, target + index * columns)
         }
