@@ -5,6 +5,8 @@
 
 #if defined(__x86_64__)
 #define TABLE_NAME "avx2"
+#define TILE_ROWS 6
+#define TILE_VECTORS 1
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels.inc"
 #pragma clang attribute pop
