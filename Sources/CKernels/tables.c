@@ -1,13 +1,14 @@
 #include "tables.h"
 
-int hone_kernel_tables(const hone_kernel_table *tables[3]) {
+int hone_kernel_tables(const hone_kernel_table *tables[HONE_MOST_TABLES]) {
     int count = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        tables[count++] = hone_table_avx512();
+    const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) tables[count++] = hone_table_avx512_bf16();
+    if (avx512) tables[count++] = hone_table_avx512();
     if (avx2) tables[count++] = hone_table_avx2();
 #endif
     tables[count++] = hone_table_plain();

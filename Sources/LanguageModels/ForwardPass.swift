@@ -70,14 +70,15 @@ final class ForwardPass {
     let prefixes: [Int?]?
     /// Keys and values of each sequence, in generation; `nil` where documents are whole.
     var caches: [KVCache]?
-    /// In generation what a sequence gets must not depend on the sequences that are computed with it.
-    var isRowwise: Bool { caches != nil }
+    /// Of the products with weights.
+    let precision: Precision
     private let angles: [RotaryConfiguration: RotaryAngles]
 
     init(
         _ configuration: DecoderConfiguration, lengths: [Int], starts: [Int], prefixes: [Int?]? = nil,
-        caches: [KVCache]? = nil, options: ForwardOptions
+        caches: [KVCache]? = nil, precision: Precision, options: ForwardOptions
     ) {
+        self.precision = precision
         self.options = options
         self.lengths = lengths
         self.prefixes = prefixes

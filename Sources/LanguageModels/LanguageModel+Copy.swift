@@ -27,6 +27,7 @@ extension LanguageModel {
             }
         }
         copy.adapter = adapter
+        copy.precision = precision
         return copy
     }
 

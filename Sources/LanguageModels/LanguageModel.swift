@@ -9,6 +9,8 @@ public final class LanguageModel: Module {
     public internal(set) var files: ModelFiles
     /// The adapter attached to its linear layers; `nil` for none.
     public internal(set) var adapter: Adapter?
+    /// What products with weights are computed in, forward and back.
+    public var precision = Precision.float32
 
     private let embeddingWeight: Parameter
     private let blocks: [DecoderBlock]
@@ -115,7 +117,7 @@ public final class LanguageModel: Module {
     public func hiddenStates(_ tokens: PackedTokens, options: ForwardOptions = ForwardOptions()) -> Tensor {
         let pass = ForwardPass(
             configuration, lengths: tokens.lengths, starts: tokens.startPositions, prefixes: tokens.prefixes,
-            options: options)
+            precision: precision, options: options)
         return run(tokens.ids, pass)
     }
 
@@ -133,7 +135,8 @@ public final class LanguageModel: Module {
         precondition(newTokens.count == caches.count, "\(newTokens.count) sequences with \(caches.count) caches")
         let starts = caches.map(\.count)
         let pass = ForwardPass(
-            configuration, lengths: newTokens.map(\.count), starts: starts, caches: caches, options: options)
+            configuration, lengths: newTokens.map(\.count), starts: starts, caches: caches, precision: precision,
+            options: options)
         // The pass must be their only owner, or appending would copy them.
         caches = []
         let hidden = run(Array(newTokens.joined()), pass)
@@ -170,7 +173,7 @@ public final class LanguageModel: Module {
         precondition(!hasRewardHead, "a reward model has no logits")
         return TensorCore.labelLogProbabilities(
             hidden, outputEmbedding.tensor, labels: labels, transform: logitTransform,
-            expectsUniformGradient: expectsUniformGradient)
+            expectsUniformGradient: expectsUniformGradient, precision: precision)
     }
 
     /// The logits of hidden states: [N, D] → [N, V]. Not differentiable; for generation and checks.
@@ -178,8 +181,15 @@ public final class LanguageModel: Module {
     /// - Precondition: the model has no reward head.
     public func logits(hidden: Tensor) -> Tensor {
         precondition(!hasRewardHead, "a reward model has no logits")
-        return TensorCore.logits(hidden, outputEmbedding.value, transform: logitTransform)
+        let weight = outputEmbedding
+        let isThin = hidden.rows <= Linear.thinRows
+        return TensorCore.logits(
+            hidden, weight.value, transform: logitTransform, precision: precision,
+            packed: isThin ? weight.packed(for: precision) : weight.packedIfKept(for: precision))
     }
+
+    /// Frees the packed copies of weights that generation has made; the next one makes them again.
+    public func dropPackedWeights() { for (_, parameter) in baseParameters { parameter.dropPacked() } }
 
     /// - Throws: `ModelError` for a token id outside the vocabulary, or for more tokens than the context has.
     public func check(_ ids: [Int], location: String? = nil) throws(ModelError) {

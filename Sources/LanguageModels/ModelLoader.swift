@@ -28,18 +28,24 @@ public enum ModelLoader {
     /// A folder in the layout of `transformers` for sequence classification with one label gives a model with a reward
     /// head.
     ///
-    /// - Parameter dtype: how matrices are stored; norms, biases and the reward head are always `float32`. Only
-    ///   `float32` can be trained whole.
+    /// - Parameters:
+    ///   - dtype: how matrices are stored; norms, biases and the reward head are always `float32`. Only `float32` can be
+    ///     trained whole.
+    ///   - precision: of the products with weights; unless given, `bfloat16` for matrices in `bfloat16`.
     /// - Throws: `ModelError` if a file is missing or damaged, the family or a setting is not supported, or tensors
     ///   are missing, unknown or of another shape (all of them at once).
-    public static func load(folder: URL, dtype: DType = .float32) throws(ModelError) -> LanguageModel {
+    public static func load(
+        folder: URL, dtype: DType = .float32, precision: Precision? = nil
+    ) throws(ModelError) -> LanguageModel {
         let (configuration, files) = try configuration(folder: folder)
         let checkpoint = try Checkpoint(folder: folder)
         try audit(checkpoint, configuration, location: folder.path)
-        return try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
+        let model = try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
             let isMatrix = specification.shape.count > 1 && specification.name != LanguageModel.rewardHeadName
             return Parameter(try checkpoint.tensor(named: specification.name, dtype: isMatrix ? dtype : .float32))
         }
+        model.precision = precision ?? (dtype == .bfloat16 ? .bfloat16 : .float32)
+        return model
     }
 
     /// Compares names and shapes both ways.

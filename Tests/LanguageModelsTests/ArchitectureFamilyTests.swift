@@ -111,13 +111,27 @@ import TextCore
         let folder = try TemporaryFolder()
         let model = try family.model()
         try model.save(to: folder.url, dtype: .bfloat16)
-        let half = try ModelLoader.load(folder: folder.url, dtype: .bfloat16)
+        let half = try ModelLoader.load(folder: folder.url, dtype: .bfloat16, precision: .float32)
         let full = try ModelLoader.load(folder: folder.url)
         #expect(half.files.configuration["dtype"] == "bfloat16")
         let tokens = PackedTokens([someTokens(9)])
         let difference = distance(half.hiddenStates(tokens), full.hiddenStates(tokens))
         // The same weights; only Gemma's √D is rounded to their type as well.
         #expect(difference < (model.configuration.scalesEmbedding ? 0.1 : 1e-4))
+        // Products in bf16 as well: what is stored in float32 is rounded, so both are the same bits.
+        let narrow = try ModelLoader.load(folder: folder.url, dtype: .bfloat16)
+        let master = try ModelLoader.load(folder: folder.url, precision: .bfloat16)
+        #expect(narrow.precision == .bfloat16 && master.precision == .bfloat16 && full.precision == .float32)
+        let rounded = narrow.hiddenStates(tokens)
+        #expect(distance(rounded, full.hiddenStates(tokens)) < 0.15)
+        #expect(distance(rounded, full.hiddenStates(tokens)) > 0)
+        if !model.configuration.scalesEmbedding { #expect(bits(rounded) == bits(master.hiddenStates(tokens))) }
+        master.setTrainable(.full)
+        var gradients = Gradients(count: master.trainableParameters.count)
+        _ = valueAndGradient(of: master.trainableParameters.map(\.parameter), addingTo: &gradients) {
+            (master.hiddenStates(tokens).squared().sum(), ())
+        }
+        #expect(gradients.norm > 0 && gradients.norm.isFinite)
     }
 
     @Test func aSeedAloneDecidesAModelFromScratch() throws {

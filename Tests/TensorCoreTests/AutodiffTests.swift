@@ -155,17 +155,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [DType.float32, .bfloat16, .float16], [9, 150])
-    func aRowwiseProductDoesNotDependOnTheNumberOfRows(_ type: DType, rows: Int) {
-        let (x, weight) = (random([rows, 300], 0), random([50, 300], 1).converted(to: type))
-        let together = linear(x, weight, rowwise: true)
-        for row in stride(from: 0, to: rows, by: 7) {
-            #expect(linear(x.slice(row..<row + 1), weight).scalars == together.slice(row..<row + 1).scalars)
-        }
-        let plain = linear(x, weight).scalars
-        #expect(zip(together.scalars, plain).allSatisfy { abs($0 - $1) < 1e-4 })
-    }
-
     @Test func aLongDocumentIsTheSameBitsInAPackAndForAnyNumberOfThreads() {
         let shape = AttentionShape(heads: 4, keyHeads: 2, headSize: 16, scale: 0.2)
         let tensors = [random([1130, 64], 0), random([1130, 32], 1), random([1130, 32], 2)]

@@ -106,6 +106,46 @@ typedef struct {
     double total;
 } hone_draw;
 
+typedef enum { HONE_FLOAT32, HONE_BFLOAT16 } hone_format;
+
+// A factor of a product, seen as rows whose numbers run along the depth: [rows, depth] in memory, or [depth, rows] when
+// it is turned.
+typedef struct {
+    const void *data;
+    int64_t stride;      // numbers from one row in memory to the next
+    hone_format format;  // of the numbers in memory
+    int turned;
+    // For numbers that are stored in another way; null for none. Writes the rows [row0, row1) and columns [column0,
+    // column1) of the matrix in memory as numbers of `format`, rows `stride` numbers apart. Columns come in multiples of
+    // 16 from a multiple of 16 on, except at the end. `data` is what it is called with.
+    void (*unpack)(const void *data, int64_t row0, int64_t row1, int64_t column0, int64_t column1, hone_format format,
+                   void *out, int64_t stride);
+} hone_factor;
+
+// c[r, i] (= or +=) sum over k of a[r, k] * b[i, k], + bias[i]. See product.inc for what exactly is computed: it depends
+// on the numbers of row r, of row i and on the depth alone.
+typedef struct {
+    int64_t rows;
+    int64_t columns;
+    int64_t depth;
+    hone_factor a;         // [rows, depth]
+    hone_factor b;         // [columns, depth]; not read when `packed` is given
+    const float *packed;   // what hone_pack made of b in the same precision; or null
+    hone_format precision; // HONE_BFLOAT16: factors are rounded to it, nearest, ties to even; sums are float32
+    const float *bias;     // may be null
+    float *c;
+    int64_t c_stride;
+    int adding;
+} hone_product;
+
+// Columns of a panel, and words of a block of the depth.
+#define HONE_PANEL 48
+#define HONE_DEPTH_BLOCK 256
+
+typedef void hone_multiply_rows(int64_t rows, int64_t words, const float *a, int64_t a_stride, const float *b,
+                                const float *next, int64_t columns, int adding, const float *bias, float *c,
+                                int64_t c_stride);
+
 #define HONE_DRAW_BLOCKS(columns) ((columns) / 1024 + 1)
 
 typedef struct {
@@ -189,13 +229,21 @@ typedef struct {
     // Writes the numbers of the logits whose scale * logit is `floor` or more, in order; returns how many.
     int64_t (*at_least)(int64_t columns, float scale, const float *logits, float floor, int32_t *indices);
 
-    // Rows in lanes: turned[r / 16 * 16 * depth + 16 * k + r % 16] = x[r, k]; the last rows are filled up with anything.
-    void (*turn_rows)(int64_t rows, int64_t depth, const float *x, float *turned);
-    // y[r, n] = sum over k of x[r, k] * w[n, k] for output columns [first, first + count), from rows that turn_rows
-    // turned. A row's results depend on the row and the weight alone, however many rows there are.
-    // `weight_format`: 0 float32, 1 bfloat16.
-    void (*row_product)(int64_t rows, int64_t depth, int64_t first, int64_t count, const float *turned, const void *w,
-                        int weight_format, float *y, int64_t y_stride);
+    // The parts of a product that depend on the instruction set; see hone_multiply. `pairs`: whether a word is two
+    // numbers of bf16 along the depth, or one float32. `depth` and `length` count numbers; `depth` begins a block. `buffer`
+    // holds HONE_PANEL * HONE_DEPTH_BLOCK floats.
+    //
+    // out[w * HONE_PANEL + r] = word w of row r, for `rows` <= HONE_PANEL; the last rows and the last word are filled up
+    // with zeros as far as multiply_rows reads.
+    void (*pack_panel)(const hone_factor *factor, int pairs, int64_t row, int64_t rows, int64_t depth, int64_t length,
+                       void *buffer, float *out);
+    // out[r * HONE_DEPTH_BLOCK + w] = word w of row r.
+    void (*gather_rows)(const hone_factor *factor, int pairs, int64_t row, int64_t rows, int64_t depth, int64_t length,
+                        void *buffer, float *out);
+    // c[r, i] = (or +=, when adding) the sum over words of a[r * a_stride + w] * b[w * HONE_PANEL + i], plus bias[i] unless
+    // that is null; words are float32 for the first of the two functions, pairs for the second. Meanwhile the panel at
+    // `next` is fetched, unless that is null.
+    hone_multiply_rows *multiply_rows[2];
 
     void (*adamw)(const hone_adamw *settings, int64_t count, const float *gradient, float *parameter, float *moment1,
                   float *moment2);
@@ -215,11 +263,9 @@ typedef struct {
 #define HONE_KEY_BLOCK 64
 int64_t hone_attention_scratch(int64_t head_size, int64_t keys);
 
-// Rows up to which `row_product` is the faster kernel; beyond it serves where rows must not depend on each other.
-#define HONE_THIN_ROWS 32
-
 // The tables this processor can run, fastest first; the last is the plain one. Returns how many were written.
-int hone_kernel_tables(const hone_kernel_table *tables[3]);
+#define HONE_MOST_TABLES 4
+int hone_kernel_tables(const hone_kernel_table *tables[HONE_MOST_TABLES]);
 
 // Ten rounds of Philox4x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 void hone_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t output[4]);
@@ -229,3 +275,11 @@ void hone_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t outp
 void hone_parallel(int64_t count, void (*body)(void *context, int64_t index), void *context);
 int hone_threads(void);
 void hone_set_threads(int threads);
+
+// Computes a product on all threads. `scratch` holds hone_product_scratch(product) floats, which may be none.
+void hone_multiply(const hone_kernel_table *kernels, const hone_product *product, float *scratch);
+int64_t hone_product_scratch(const hone_product *product);
+// Packs a second factor for good: hone_packed_words(...) floats.
+void hone_pack(const hone_kernel_table *kernels, const hone_factor *b, hone_format precision, int64_t columns, int64_t depth,
+               float *packed);
+int64_t hone_packed_words(hone_format precision, int64_t columns, int64_t depth);

@@ -24,25 +24,25 @@ public final class LowRankAdapter {
 
     /// The layer's result with the difference: [N, in] → [N, out].
     func callAsFunction(_ x: Tensor, of layer: Linear, _ pass: ForwardPass) -> Tensor {
-        let rowwise = pass.isRowwise
+        let precision = pass.precision
         var input = x
         let drops = dropout > 0 && pass.options.dropoutStream != nil
         if drops, let dropoutStream = pass.options.dropoutStream {
             input = TensorCore.dropout(x, probability: dropout, stream: dropoutStream.substream(layer.path))
         }
         let difference = linear(
-            linear(input, down.tensor, rowwise: rowwise).scaled(by: scale), up.tensor, rowwise: rowwise)
+            linear(input, down.tensor, precision: precision).scaled(by: scale), up.tensor, precision: precision)
         guard let magnitude else {
-            return linear(x, layer.weight.tensor, bias: layer.bias?.tensor, rowwise: rowwise) + difference
+            return layer.base(x, bias: layer.bias, pass) + difference
         }
         // The lengths count as constants in the derivative, as the paper proposes and the reference does.
         let ratio = magnitude.tensor / rowLengths(of: sum(with: layer.weight.value))
         if drops {
-            let base = linear(x, layer.weight.tensor, bias: layer.bias?.tensor)
+            let base = layer.base(x, bias: layer.bias, pass)
             let ratioLessOne = ratio.scaled(by: 1, plus: -1)
-            return base + linear(input, layer.weight.tensor) * ratioLessOne + difference * ratio
+            return base + layer.base(input, bias: nil, pass) * ratioLessOne + difference * ratio
         }
-        let product = (linear(x, layer.weight.tensor, rowwise: rowwise) + difference) * ratio
+        let product = (layer.base(x, bias: nil, pass) + difference) * ratio
         return layer.bias.map { product + $0.tensor } ?? product
     }
 

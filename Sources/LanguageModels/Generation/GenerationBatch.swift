@@ -91,7 +91,9 @@ struct GenerationBatch {
                 some.append(index)
                 left.removeFirst()
             }
-            var new = some.map { _ in KVCache(model.configuration) }
+            var new = some.map { _ in
+                KVCache(model.configuration, dtype: model.precision == .bfloat16 ? .bfloat16 : .float32)
+            }
             let logits = self.logits(after: some.map { requests[$0].prompt }, &new)
             for (place, index) in some.enumerated() {
                 prompts[index] = ComputedPrompt(cache: new[place].asPrefix(), logits: logits.slice(place..<place + 1))

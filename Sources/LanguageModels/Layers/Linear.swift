@@ -34,10 +34,21 @@ public final class Linear: Module {
 
     func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
         guard let adapter, pass.options.adapterEnabled else {
-            return linear(x, weight.tensor, bias: bias?.tensor, rowwise: pass.isRowwise)
+            return base(x, bias: bias, pass)
         }
         return adapter(x, of: self, pass)
     }
+
+    /// x · Wᵀ, and a bias, without the adapter. Steps of generation read a packed copy of the weight, which is made for
+    /// them.
+    func base(_ x: Tensor, bias: Parameter?, _ pass: ForwardPass) -> Tensor {
+        let isThin = pass.caches != nil && x.rows <= Self.thinRows
+        let packed = isThin ? weight.packed(for: pass.precision) : weight.packedIfKept(for: pass.precision)
+        return linear(x, weight.tensor, bias: bias?.tensor, precision: pass.precision, packed: packed)
+    }
+
+    /// Rows for which packing the weight anew would cost more than half as much as the product itself.
+    static let thinRows = 64
 
     public func visit(_ body: (String, Parameter) -> Void) {
         body(path + ".weight", weight)

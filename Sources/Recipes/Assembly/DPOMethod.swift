@@ -120,7 +120,8 @@ enum ReferenceAssembly {
         case .base: return model.adapter == nil ? .model(model.frozenCopy()) : .adapterOff
         case .initial: return .model(model.frozenCopy())
         case .model(let path):
-            let other = try ModelLoader.load(folder: path.url, dtype: .float32)
+            let other = try ModelLoader.load(
+                folder: path.url, dtype: .float32, precision: preparation.loaded.recipe.model.dtype.precision)
             guard other.configuration.vocabularySize == model.configuration.vocabularySize else {
                 throw preparation.loaded.problem(
                     at: "\(preparation.loaded.recipe.method.rawValue).reference",

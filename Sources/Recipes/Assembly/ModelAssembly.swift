@@ -13,7 +13,8 @@ enum ModelAssembly {
         let recipe = loaded.recipe
         let model: LanguageModel
         if let path = recipe.model.path {
-            model = try ModelLoader.load(folder: path.url, dtype: try baseType(loaded))
+            model = try ModelLoader.load(
+                folder: path.url, dtype: baseType(recipe), precision: recipe.model.dtype.precision)
             // A reward model has no logits to train.
             if recipe.method != .reward { try model.requireLanguageHead(location: path.absolute) }
         } else {
@@ -22,6 +23,7 @@ enum ModelAssembly {
                 configuration: try ModelText.configuration(initial.config.url, for: text.tokenizer),
                 vocabularySize: text.tokenizer.vocabularySize, seed: UInt64(recipe.seed),
                 location: initial.config.absolute)
+            model.precision = recipe.model.dtype.precision
         }
         defer { if recipe.method == .reward { model.attachRewardHead(seed: UInt64(recipe.seed)) } }
         guard recipe.adapter.type != .full else {
@@ -55,18 +57,16 @@ enum ModelAssembly {
         return configuration
     }
 
-    /// The type of frozen weights; trained ones are always `float32`.
-    private static func baseType(_ loaded: LoadedRecipe) throws -> DType {
-        let recipe = loaded.recipe
-        guard recipe.model.dtype == .bf16 else { return .float32 }
-        guard recipe.adapter.type != .full else {
-            throw loaded.problem(
-                at: "model.dtype", "model.dtype is bf16, but adapter is full",
-                why: "Updates smaller than a bf16 step would be lost, so trained weights are float32",
-                fix: "Remove it, or train an adapter, whose base may be bf16")
-        }
-        return .bfloat16
+    /// The type of frozen weights; trained ones are always `float32`, as updates smaller than a step of bf16 would be
+    /// lost.
+    private static func baseType(_ recipe: Recipe) -> DType {
+        recipe.model.dtype == .bf16 && recipe.adapter.type != .full ? .bfloat16 : .float32
     }
+}
+
+extension ModelDType {
+    /// What products with weights are computed in.
+    var precision: Precision { self == .bf16 ? .bfloat16 : .float32 }
 }
 
 extension AdapterSettings {

@@ -22,7 +22,8 @@ public struct NewModelSettings: Sendable, Hashable {
     public init() {}
 }
 
-/// How weights are stored while training.
+/// How frozen weights are stored while training, and what products are computed in. Weights that are trained are float32
+/// in any case.
 public enum ModelDType: String, Sendable, Hashable, CaseIterable {
     case auto, float32, bf16
 }
@@ -46,7 +47,7 @@ extension ModelSettings: RecipeSection {
         fields: [
             Field("path", \.path, "Folder of the model, in Hugging Face layout.", exists: .folder),
             Field("init", \.initial, "New random weights instead of a folder."),
-            Field("dtype", \.dtype, "How weights are stored while training."),
+            Field("dtype", \.dtype, "`bf16`: products in bf16, frozen weights stored in it."),
             Field("chat_template", \.chatTemplate, "`auto` is the model's own; else a Jinja file.", exists: .file),
         ])
 

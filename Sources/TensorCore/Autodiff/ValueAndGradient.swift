@@ -4,10 +4,11 @@
 /// It belongs to one task at a time, like the model that holds it.
 public final class Parameter {
     /// The weight as it is now.
-    public var value: Tensor
+    public var value: Tensor { didSet { packedCopy = nil } }
     /// Whether gradients are taken and the optimiser may change it. Frozen parameters cost neither.
     public var isTrainable: Bool
     fileprivate var leaf: Node?
+    private var packedCopy: PackedMatrix?
 
     /// - Parameters:
     ///   - value: the weight.
@@ -24,6 +25,23 @@ public final class Parameter {
         tracked.edge = Edge(node: leaf, output: 0)
         return tracked
     }
+
+    /// A packed copy of the weight, a matrix [out, in], for products with few rows. It is made by the first call and kept
+    /// until the weight changes or `dropPacked` is called.
+    package func packed(for precision: Precision) -> PackedMatrix {
+        if let packedCopy, packedCopy.precision == precision { return packedCopy }
+        let made = PackedMatrix(value, precision)
+        packedCopy = made
+        return made
+    }
+
+    /// The packed copy if there is one.
+    package func packedIfKept(for precision: Precision) -> PackedMatrix? {
+        packedCopy?.precision == precision ? packedCopy : nil
+    }
+
+    /// Frees the packed copy.
+    package func dropPacked() { packedCopy = nil }
 }
 
 /// Gradients of a list of parameters, in its order; `nil` for a parameter that the loss does not depend on.

@@ -11,12 +11,13 @@ package enum Kernels {
     /// All tables this processor runs, the fastest first, the plain one last.
     // Tables of constants, made before main and never written.
     package nonisolated(unsafe) static let available: [hone_kernel_table] = {
-        var pointers: [UnsafePointer<hone_kernel_table>?] = [nil, nil, nil]
+        var pointers: [UnsafePointer<hone_kernel_table>?] = Array(repeating: nil, count: Int(HONE_MOST_TABLES))
         let count = hone_kernel_tables(&pointers)
         return pointers.prefix(Int(count)).compactMap { $0?.pointee }
     }()
 
-    /// The fastest table, or the one named by the environment's `HONE_KERNELS` (`avx512`, `avx2`, `plain`).
+    /// The fastest table, or the one named by the environment's `HONE_KERNELS` (`avx512_bf16`, `avx512`, `avx2`,
+    /// `plain`).
     package nonisolated(unsafe) static let current: hone_kernel_table = {
         let wanted = getenv("HONE_KERNELS").map { String(cString: $0) }
         return available.first { String(cString: $0.name) == wanted } ?? available[0]
@@ -31,7 +32,7 @@ public enum InstructionSets {
     public static var current: String { String(cString: Kernels.current.name) }
 }
 
-/// The library that computes matrix products in `float32`.
+/// The library that Hone's own matrix products are compared with.
 public enum MatrixLibrary {
     /// Its name, version and build.
     public static var configuration: String { MatrixProduct.library.configuration }

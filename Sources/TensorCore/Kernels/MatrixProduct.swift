@@ -1,83 +1,100 @@
-import CKernels
+package import CKernels
 import COpenBLAS
 
-/// Matrix products in float32.
-///
-/// OpenBLAS computes on one thread; Hone cuts the result into pieces that depend on the shape alone and shares them
-/// among its own threads, so the bits do not depend on the number of threads and no two pools fight.
-package enum MatrixProduct {
-    private static let singleThreaded: Void = openblas_set_num_threads(1)
+/// What matrix products are computed in. Sums are `float32` in either.
+public enum Precision: String, Sendable, CaseIterable {
+    /// Factors as they are.
+    case float32
+    /// Factors rounded to `bfloat16`, to nearest, ties to even. Numbers below 2⁻¹²⁶ count as zero.
+    case bfloat16
 
+    var format: hone_format { self == .float32 ? HONE_FLOAT32 : HONE_BFLOAT16 }
+}
+
+/// Matrix products of any shape.
+///
+/// A number of the result depends, to the bit, on its row of the first factor, its row of the second, and the depth: not
+/// on how many rows and columns there are, on threads, on the instruction set, or on whether a factor was packed.
+package enum MatrixProduct {
     /// OpenBLAS's own description of its build and of the processor type it has chosen.
     package static var library: (configuration: String, core: String) {
         (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
     }
 
-    /// Which factor of a product is stored with its rows and columns exchanged.
-    package enum Transposed { case neither, first, second }
+    /// A factor, seen as rows whose numbers run along the depth.
+    package struct Factor {
+        var kernel: hone_factor
 
-    /// c = a · b (or added to c), where a is [m, k], or [k, m] when transposed, and b [k, n], or [n, k].
-    package static func multiply(
-        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, transposed: Transposed = .neither,
-        into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int, adding: Bool = false
-    ) {
-        let (transposeA, transposeB) = (transposed == .first, transposed == .second)
-        if m == 0 || n == 0 { return }
-        if k == 0 {
-            if !adding { c.update(repeating: 0, count: m * n) }
-            return
+        /// - Parameters:
+        ///   - stride: numbers from one row in memory to the next.
+        ///   - turned: whether the rows in memory are the depth: [depth, rows].
+        package init(_ numbers: UnsafeRawPointer, _ dtype: DType, stride: Int, turned: Bool = false) {
+            precondition(dtype != .float16, "a factor in float16 is converted first")
+            kernel = hone_factor(
+                data: numbers, stride: Int64(stride), format: dtype == .float32 ? HONE_FLOAT32 : HONE_BFLOAT16,
+                turned: turned ? 1 : 0, unpack: nil)
         }
-        _ = singleThreaded
-        let pieces = pieces(m: m, n: n, k: k)
-        let alongRows = m >= n
-        let length = alongRows ? m : n
-        let step = ((length + pieces - 1) / pieces + 15) / 16 * 16
-        Parallel.forEach((length + step - 1) / step) { index in
-            let start = index * step
-            let size = min(step, length - start)
-            let rowStart = alongRows ? start : 0
-            let columnStart = alongRows ? 0 : start
-            cblas_sgemm(
-                CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
-                blasint(alongRows ? size : m), blasint(alongRows ? n : size), blasint(k), 1,
-                a + (transposeA ? rowStart : rowStart * k), blasint(transposeA ? m : k),
-                b + (transposeB ? columnStart * k : columnStart), blasint(transposeB ? k : n), adding ? 1 : 0,
-                c + rowStart * n + columnStart, blasint(n))
+
+        /// A matrix of two dimensions.
+        init(_ matrix: Tensor, turned: Bool = false) {
+            self.init(matrix.bytes, matrix.dtype, stride: matrix.columns, turned: turned)
         }
     }
 
-    private static func pieces(m: Int, n: Int, k: Int) -> Int {
-        let operations = 2 * m * n * k
-        if operations < 1 << 20 { return 1 }
-        if operations < 1 << 24 { return 2 }
-        return operations < 1 << 32 ? 4 : 8
-    }
-
-    /// y [rows, outputs] = x [rows, depth] · w [outputs, depth]ᵀ for any format of w.
+    /// c[r, i] (= or +=) Σ a[r, k] · b[i, k], + bias[i].
     ///
-    /// Few rows take a kernel in which a row's sums do not depend on how many rows there are; with `rowwise` all do.
-    package static func multiplyByWeight(
-        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, into y: UnsafeMutablePointer<Float>, rowwise: Bool
+    /// - Parameters:
+    ///   - a: [rows, depth].
+    ///   - b: [columns, depth]; not read where `packed` is given.
+    ///   - packed: the second factor, packed in the same precision.
+    ///   - bias: [columns].
+    ///   - c: [rows, columns].
+    ///   - kernels: the table to compute with, for tests.
+    package static func multiply(
+        _ a: Factor, _ b: Factor, packed: PackedMatrix? = nil, rows: Int, columns: Int, depth: Int,
+        precision: Precision = .float32, bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>,
+        adding: Bool = false, kernels: hone_kernel_table = Kernels.current
     ) {
-        let (outputs, depth) = (weight.shape[0], weight.shape[1])
-        guard rowwise || rows <= Int(HONE_THIN_ROWS) else {
-            let wide = weight.converted(to: .float32)
-            return multiply(x, wide.floats, transposed: .second, into: y, m: rows, n: outputs, k: depth)
+        precondition(
+            packed.map { $0.columns == columns && $0.depth == depth && $0.precision == precision } ?? true,
+            "a factor that was packed for another product")
+        let product = hone_product(
+            rows: Int64(rows), columns: Int64(columns), depth: Int64(depth), a: a.kernel, b: b.kernel,
+            packed: packed?.words, precision: precision.format, bias: bias, c: c, c_stride: Int64(columns),
+            adding: adding ? 1 : 0)
+        withUnsafePointer(to: product) { product in
+            let scratch = Storage(byteCount: 4 * Int(hone_product_scratch(product)))
+            withUnsafePointer(to: kernels) {
+                hone_multiply($0, product, scratch.pointer.assumingMemoryBound(to: Float.self))
+            }
         }
+        withExtendedLifetime(packed) {}
+    }
+}
+
+/// A copy of a weight in the order in which products read it, which saves thin products most of their time.
+package final class PackedMatrix: Sendable {
+    let columns: Int
+    let depth: Int
+    let precision: Precision
+    private let storage: Storage
+
+    var words: UnsafePointer<Float> { UnsafePointer(storage.pointer.assumingMemoryBound(to: Float.self)) }
+
+    /// - Parameters:
+    ///   - weight: [out, in], of any type.
+    ///   - precision: of the products it will serve.
+    package init(_ weight: Tensor, _ precision: Precision, kernels: hone_kernel_table = Kernels.current) {
+        (columns, depth, self.precision) = (weight.shape[0], weight.shape[1], precision)
         let weight = weight.dtype == .float16 ? weight.converted(to: .float32) : weight
-        let kernels = Kernels.current
-        let padded = (rows + 15) / 16 * 16
-        let turned = Storage(byteCount: 4 * padded * depth)
-        let turnedFloats = turned.pointer.assumingMemoryBound(to: Float.self)
-        kernels.turn_rows(Int64(rows), Int64(depth), x, turnedFloats)
-        // About half a million multiplications a piece: more than handing it over costs, and enough pieces to share.
-        let step = max(16, ((1 << 19) / max(1, depth * padded) + 15) / 16 * 16)
-        Parallel.forEach((outputs + step - 1) / step) { index in
-            let first = index * step
-            kernels.row_product(
-                Int64(rows), Int64(depth), Int64(first), Int64(min(step, outputs - first)), turnedFloats, weight.bytes,
-                weight.dtype == .bfloat16 ? 1 : 0, y, Int64(outputs))
+        storage = Storage(byteCount: 4 * Int(hone_packed_words(precision.format, Int64(columns), Int64(depth))))
+        let words = storage.pointer.assumingMemoryBound(to: Float.self)
+        let factor = MatrixProduct.Factor(weight)
+        withUnsafePointer(to: kernels) { kernels in
+            withUnsafePointer(to: factor.kernel) {
+                hone_pack(kernels, $0, precision.format, Int64(columns), Int64(depth), words)
+            }
         }
-        withExtendedLifetime(turned) {}
+        withExtendedLifetime(weight) {}
     }
 }

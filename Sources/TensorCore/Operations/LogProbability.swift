@@ -44,12 +44,13 @@ public struct LabelLogProbabilities: Sendable {
 ///   - expectsUniformGradient: promises that the loss is a constant times the plain sum of the log-probabilities,
 ///     as cross-entropy is; then a trained weight's gradient is taken on the way forward, and the logits are not
 ///     made twice. Wrong promises cost time, never correctness.
+///   - precision: of the products with the weight, forward and back.
 /// - Returns: values of shape [N]. Gradients flow to `hidden` and to a trained `weight`.
 public func labelLogProbabilities(
     _ hidden: Tensor, _ weight: Tensor, labels: [Int32], transform: LogitTransform = LogitTransform(),
-    expectsUniformGradient: Bool = false
+    expectsUniformGradient: Bool = false, precision: Precision = .float32
 ) -> LabelLogProbabilities {
-    let head = LogitHead(hidden: hidden, weight: weight, labels: labels, transform: transform)
+    let head = LogitHead(hidden: hidden, weight: weight, labels: labels, transform: transform, precision: precision)
     let count = labels.count
     var statistics = (0..<6).map { _ in Tensor([count]) { _ in } }
     let pointers = statistics.indices.map { statistics[$0].mutableFloats() }
@@ -94,8 +95,17 @@ public func labelLogProbabilities(
 
 /// The logits themselves, [N, V], for generation and for checks on small inputs. A row's do not depend on the other
 /// rows. Not differentiable.
-public func logits(_ hidden: Tensor, _ weight: Tensor, transform: LogitTransform = LogitTransform()) -> Tensor {
-    let product = linear(hidden.detached, weight.detached, rowwise: true)
+public func logits(
+    _ hidden: Tensor, _ weight: Tensor, transform: LogitTransform = LogitTransform(), precision: Precision = .float32
+) -> Tensor {
+    logits(hidden, weight, transform: transform, precision: precision, packed: nil)
+}
+
+/// The same with a packed copy of the weight, where there is one.
+package func logits(
+    _ hidden: Tensor, _ weight: Tensor, transform: LogitTransform, precision: Precision, packed: PackedMatrix?
+) -> Tensor {
+    let product = linear(hidden.detached, weight.detached, bias: nil, precision: precision, packed: packed)
     guard let cap = transform.softCap else {
         return transform.scale == 1 ? product : product.scaled(by: transform.scale)
     }
@@ -108,11 +118,12 @@ private struct LogitHead: Sendable {
     let weight: Tensor
     let labels: [Int32]
     let transform: LogitTransform
+    let precision: Precision
 
     var vocabulary: Int { weight.shape[0] }
     var width: Int { weight.shape[1] }
 
-    init(hidden: Tensor, weight: Tensor, labels: [Int32], transform: LogitTransform) {
+    init(hidden: Tensor, weight: Tensor, labels: [Int32], transform: LogitTransform, precision: Precision) {
         precondition(
             hidden.rows == labels.count && hidden.columns == weight.shape[1],
             "\(labels.count) labels for hidden states of \(hidden.shape) and a head of \(weight.shape)")
@@ -120,13 +131,14 @@ private struct LogitHead: Sendable {
             precondition(label >= 0 && label < weight.shape[0], "label \(label) of a head of \(weight.shape)")
         }
         self.hidden = hidden.detached
-        self.weight = weight.converted(to: .float32)
+        self.weight = weight.dtype == .float16 ? weight.converted(to: .float32) : weight.detached
         self.labels = labels
         self.transform = transform
+        self.precision = precision
     }
 
-    /// Rows of a tile: about 48 MiB of logits. It depends on the vocabulary alone, and so do the bits.
-    private var tileRows: Int { max(32, min(1024, (12 << 20) / vocabulary / 16 * 16)) }
+    /// Rows of a tile: about 48 MiB of logits, more where packing the weight would cost too much for fewer. It depends on the vocabulary alone, and so do the bits.
+    private var tileRows: Int { max(128, min(1024, (12 << 20) / vocabulary / 16 * 16)) }
 
     func forEachTile(_ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void) {
         let step = tileRows
@@ -135,8 +147,8 @@ private struct LogitHead: Sendable {
         for start in stride(from: 0, to: labels.count, by: step) {
             let rows = start..<min(labels.count, start + step)
             MatrixProduct.multiply(
-                hidden.floats + start * width, weight.floats, transposed: .second, into: pointer, m: rows.count,
-                n: vocabulary, k: width)
+                .init(hidden.floats + start * width, .float32, stride: width), .init(weight), rows: rows.count,
+                columns: vocabulary, depth: width, precision: precision, into: pointer)
             body(rows, pointer)
         }
     }
@@ -174,14 +186,17 @@ private struct LogitHead: Sendable {
         _ rows: Range<Int>, _ logits: UnsafePointer<Float>, hidden target: UnsafeMutablePointer<Float>?,
         weight weightTarget: UnsafeMutablePointer<Float>?
     ) {
+        let gradient = { MatrixProduct.Factor(logits, .float32, stride: vocabulary, turned: $0) }
         if let target {
             MatrixProduct.multiply(
-                logits, weight.floats, into: target + rows.lowerBound * width, m: rows.count, n: width, k: vocabulary)
+                gradient(false), .init(weight, turned: true), rows: rows.count, columns: width, depth: vocabulary,
+                precision: precision, into: target + rows.lowerBound * width)
         }
         if let weightTarget {
+            let states = hidden.floats + rows.lowerBound * width
             MatrixProduct.multiply(
-                logits, hidden.floats + rows.lowerBound * width, transposed: .first, into: weightTarget, m: vocabulary,
-                n: width, k: rows.count, adding: true)
+                gradient(true), .init(states, .float32, stride: width, turned: true), rows: vocabulary, columns: width,
+                depth: rows.count, precision: precision, into: weightTarget, adding: true)
         }
     }
 

@@ -1,39 +1,62 @@
 /// x · weightᵀ (+ bias): the linear layer, with the weight stored as checkpoints have it.
 ///
+/// A row's result depends, to the bit, on that row and the weight alone.
+///
 /// - Parameters:
 ///   - x: [N, in], `float32`; more leading dimensions count as rows.
 ///   - weight: [out, in]; `float32`, or `bfloat16` or `float16` when it is frozen.
 ///   - bias: [out].
-///   - rowwise: whether a row's result must not depend, to the bit, on the other rows of `x`, as generation needs it; up
-///     to 32 rows it never does. Many rows are then slower.
+///   - precision: of this product and of the two that give the gradients. In `bfloat16` what is kept of `x` for the
+///     gradient of the weight is rounded too; for a frozen weight nothing is kept.
 /// - Returns: [N, out].
-public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, rowwise: Bool = false) -> Tensor {
+public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, precision: Precision = .float32) -> Tensor {
+    linear(x, weight, bias: bias, precision: precision, packed: nil)
+}
+
+/// The same with a packed copy of the weight, where there is one.
+package func linear(
+    _ x: Tensor, _ weight: Tensor, bias: Tensor?, precision: Precision, packed: PackedMatrix?
+) -> Tensor {
     let (outputs, depth) = (weight.shape[0], weight.shape[1])
     precondition(
         weight.shape.count == 2 && x.columns == depth, "a weight of shape \(weight.shape) for \(x.shape)")
     precondition(weight.dtype == .float32 || !weight.isTracked, "a weight that is trained is float32")
-    let rows = x.rows
-    let (input, matrix) = (x.detached, weight.detached)
-    let result = Tensor(x.shape.dropLast() + [outputs]) { output in
-        MatrixProduct.multiplyByWeight(input.floats, rows: rows, matrix, into: output, rowwise: rowwise)
+    precondition(bias.map { $0.shape == [outputs] } ?? true, "a bias of another shape than [\(outputs)]")
+    let (rows, shape) = (x.rows, x.shape)
+    let isRounded = precision == .bfloat16 && weight.isTracked
+    let input = isRounded ? x.converted(to: .bfloat16) : x.detached
+    let matrix = weight.dtype == .float16 ? weight.converted(to: .float32) : weight.detached
+    let offset = bias?.detached
+    let result = Tensor(shape.dropLast() + [outputs]) { output in
+        MatrixProduct.multiply(
+            MatrixProduct.Factor(input), MatrixProduct.Factor(matrix), packed: packed, rows: rows, columns: outputs,
+            depth: depth, precision: precision, bias: offset?.floats, into: output)
     }
-    let product = recorded(result, from: [x, weight]) { upstream in
+    let kept = weight.isTracked ? input : nil
+    let inputs = [x, weight] + (bias.map { [$0] } ?? [])
+    return recorded(result, from: inputs) { upstream in
         let gradient = upstream.gradient
-        return [
+        var gradients: [Tensor?] = [
             upstream.needs[0]
-                ? Tensor(input.shape) { output in
-                    let wide = matrix.converted(to: .float32)
+                ? Tensor(shape) { output in
                     MatrixProduct.multiply(
-                        gradient.floats, wide.floats, into: output, m: rows, n: depth, k: outputs)
-                } : nil,
-            upstream.needs[1]
-                ? Tensor([outputs, depth]) { output in
-                    MatrixProduct.multiply(
-                        gradient.floats, input.floats, transposed: .first, into: output, m: outputs, n: depth, k: rows)
-                } : nil,
+                        MatrixProduct.Factor(gradient), MatrixProduct.Factor(matrix, turned: true), rows: rows,
+                        columns: depth, depth: outputs, precision: precision, into: output)
+                } : nil
         ]
+        gradients.append(
+            kept.map { input in
+                Tensor([outputs, depth]) { output in
+                    MatrixProduct.multiply(
+                        MatrixProduct.Factor(gradient, turned: true), MatrixProduct.Factor(input, turned: true),
+                        rows: outputs, columns: depth, depth: rows, precision: precision, into: output)
+                }
+            })
+        if upstream.needs.count > 2 {
+            gradients.append(upstream.needs[2] ? gradient.reshaped([rows, outputs]).columnSums() : nil)
+        }
+        return gradients
     }
-    return bias.map { product + $0 } ?? product
 }
 
 /// The product of two matrices: [M, K] · [K, N] → [M, N].
@@ -43,22 +66,21 @@ public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
         "shapes \(a.shape) and \(b.shape) do not multiply")
     let (m, k, n) = (a.shape[0], a.shape[1], b.shape[1])
     let (left, right) = (a.detached, b.detached)
-    let result = Tensor([m, n]) {
-        MatrixProduct.multiply(left.floats, right.floats, into: $0, m: m, n: n, k: k)
+    @Sendable func product(_ a: MatrixProduct.Factor, _ b: MatrixProduct.Factor, _ shape: [Int], depth: Int) -> Tensor {
+        Tensor(shape) {
+            MatrixProduct.multiply(a, b, rows: shape[0], columns: shape[1], depth: depth, into: $0)
+        }
     }
+    let result = product(MatrixProduct.Factor(left), MatrixProduct.Factor(right, turned: true), [m, n], depth: k)
     return recorded(result, from: [a, b]) { upstream in
         let gradient = upstream.gradient
         return [
             upstream.needs[0]
-                ? Tensor([m, k]) {
-                    MatrixProduct.multiply(
-                        gradient.floats, right.floats, transposed: .second, into: $0, m: m, n: k, k: n)
-                } : nil,
+                ? product(MatrixProduct.Factor(gradient), MatrixProduct.Factor(right), [m, k], depth: n) : nil,
             upstream.needs[1]
-                ? Tensor([k, n]) {
-                    MatrixProduct.multiply(
-                        left.floats, gradient.floats, transposed: .first, into: $0, m: k, n: n, k: m)
-                } : nil,
+                ? product(
+                    MatrixProduct.Factor(left, turned: true), MatrixProduct.Factor(gradient, turned: true), [k, n],
+                    depth: m) : nil,
         ]
     }
 }
@@ -74,9 +96,10 @@ extension OperationSample {
             apply: { [TensorCore.linear($0[0], $0[1])] },
             reference: { inputs in [Self.linear(inputs[0], inputs[1], depth: 6, bias: nil)] }),
         OperationSample(
-            "linear, many rows, each for itself", inputs: [.random([150, 300]), .random([5, 300])],
-            apply: { [TensorCore.linear($0[0], $0[1], rowwise: true)] },
-            reference: { inputs in [Self.linear(inputs[0], inputs[1], depth: 300, bias: nil)] }),
+            "linear, more rows than a piece", inputs: [.random([150, 70]), .random([50, 70]), .random([50])],
+            checked: 40,
+            apply: { [TensorCore.linear($0[0], $0[1], bias: $0[2])] },
+            reference: { inputs in [Self.linear(inputs[0], inputs[1], depth: 70, bias: inputs[2])] }),
         OperationSample(
             "matmul", inputs: [.random([4, 3]), .random([3, 5])], apply: { [matmul($0[0], $0[1])] },
             reference: { inputs in

@@ -120,7 +120,8 @@ public struct PackedAnswers: Sendable {
         var transform = model.logitTransform
         transform.scale /= Float(temperature)
         transform.softCap = transform.softCap.map { $0 / Float(temperature) }
-        return TensorCore.labelLogProbabilities(rows, model.outputEmbedding.tensor, labels: ids, transform: transform)
+        return TensorCore.labelLogProbabilities(
+            rows, model.outputEmbedding.tensor, labels: ids, transform: transform, precision: model.precision)
     }
 
     /// ln π of each answer, [A], without weights.
