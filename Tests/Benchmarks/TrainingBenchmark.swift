@@ -21,12 +21,12 @@ struct TrainingBenchmark {
         let trainer = makeTrainer()
         let batch = makeBatch()
         let rates = checkpointing ? [] : MachineRate.measure(precision)
-        // Memory is taken in the first step, so its counts are of later ones.
+        // Memory is taken in the first steps, so its counts are of the last.
         try step(trainer, batch)
+        let timing = try Timing(repetitions) { for _ in 0..<stepsAtOnce { try step(trainer, batch) } }
         let before = BufferPool.shared.counters
         try step(trainer, batch)
         let after = BufferPool.shared.counters
-        let timing = try Timing(repetitions) { for _ in 0..<stepsAtOnce { try step(trainer, batch) } }
         let seconds = timing.wall.median / Double(stepsAtOnce)
         var result = Measurement()
         result["seconds_per_step"] = .number(seconds.rounded(digits: 4))
