@@ -75,19 +75,15 @@ final class ForwardPass {
     private let angles: [RotaryConfiguration: RotaryAngles]
 
     init(
-        _ configuration: DecoderConfiguration, lengths: [Int], starts: [Int], prefixes: [Int?]? = nil,
-        caches: [KVCache]? = nil, options: ForwardOptions
+        lengths: [Int], starts: [Int], prefixes: [Int?]? = nil,
+        caches: [KVCache]? = nil, rotaryTables: [RotaryConfiguration: RotaryTable], options: ForwardOptions
     ) {
         self.options = options
         self.lengths = lengths
         self.prefixes = prefixes
         self.caches = caches
         let positions = zip(starts, lengths).flatMap { start, length in start..<start + length }
-        var angles: [RotaryConfiguration: RotaryAngles] = [:]
-        for rotary in Set(configuration.layers.compactMap(\.rotary)) {
-            angles[rotary] = RotaryAngles(positions: positions, inverseFrequencies: rotary.inverseFrequencies)
-        }
-        self.angles = angles
+        angles = rotaryTables.mapValues { $0.angles(at: positions) }
     }
 
     /// The angles of this pass's tokens.
