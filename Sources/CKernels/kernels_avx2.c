@@ -5,10 +5,10 @@
 
 #if defined(__x86_64__)
 #define TABLE_NAME "avx2"
-#define SCORE_VECTORS 2
-#define SCORE_ROWS(vectors) ((vectors) == 2 ? 3 : 6)
 #define TILE_ROWS 6
 #define TILE_VECTORS 1
+#define SMALL_VECTORS 2
+#define SMALL_ROWS(vectors) ((vectors) == 2 ? 3 : 6)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels.inc"
 #pragma clang attribute pop

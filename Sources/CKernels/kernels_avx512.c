@@ -5,10 +5,10 @@
 
 #if defined(__x86_64__)
 #define TABLE_NAME "avx512"
-#define SCORE_VECTORS 4
-#define SCORE_ROWS(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : (vectors) == 2 ? 12 : 16)
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
+#define SMALL_VECTORS 4
+#define SMALL_ROWS(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : (vectors) == 2 ? 12 : 16)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #include "kernels.inc"
 #pragma clang attribute pop

@@ -2,16 +2,19 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ckernels.h"
 
-// A persistent pool. The caller works too; workers spin for a moment before they sleep, because an operation of a
-// small model is over in less time than a wake-up takes. The caller never waits for a worker that has not begun: on a
-// busy machine a worker may not get a processor before the caller has done everything alone.
+// A persistent pool. The caller works too; workers watch for the next job for a while before they sleep, because an
+// operation of a small model is over in less time than a wake-up takes, and the next one follows soon. The caller never
+// waits for a worker that has not begun: on a busy machine a worker may not get a processor before the caller has done
+// everything alone.
 
 #define MOST_THREADS 64
 #define SPINS 2000
+#define WATCH_NANOSECONDS 100000
 
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;  // held by the one call that uses the pool
 static pthread_mutex_t sleep_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -42,6 +45,12 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+static int64_t nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static void run_job(void) {
     int64_t index;
     while ((index = atomic_fetch_add_explicit(&job_next, 1, memory_order_relaxed)) < job_count)
@@ -56,11 +65,14 @@ static inline int is_new(uint64_t state, uint64_t seen, int number) {
 
 static uint64_t wait_for_job(uint64_t seen, int number) {
     uint64_t state;
-    for (int spin = 0; spin < SPINS; spin++) {
-        state = atomic_load(&job_state);
-        if (is_new(state, seen, number)) return state;
-        pause_briefly();
-    }
+    const int64_t end = nanoseconds() + WATCH_NANOSECONDS;
+    do {
+        for (int spin = 0; spin < 32; spin++) {
+            state = atomic_load(&job_state);
+            if (is_new(state, seen, number)) return state;
+            pause_briefly();
+        }
+    } while (nanoseconds() < end);
     pthread_mutex_lock(&sleep_mutex);
     // Either the caller sees the sleeper, or the sleeper sees the job.
     atomic_fetch_add(&workers_asleep, 1);

@@ -75,8 +75,8 @@ final class ForwardPass {
     private let angles: [RotaryConfiguration: RotaryAngles]
 
     init(
-        _ configuration: DecoderConfiguration, lengths: [Int], starts: [Int], prefixes: [Int?]? = nil,
-        caches: [KVCache]? = nil, precision: Precision, options: ForwardOptions
+        lengths: [Int], starts: [Int], prefixes: [Int?]? = nil, caches: [KVCache]? = nil, precision: Precision,
+        rotaryTables: [RotaryConfiguration: RotaryTable], options: ForwardOptions
     ) {
         self.precision = precision
         self.options = options
@@ -84,11 +84,7 @@ final class ForwardPass {
         self.prefixes = prefixes
         self.caches = caches
         let positions = zip(starts, lengths).flatMap { start, length in start..<start + length }
-        var angles: [RotaryConfiguration: RotaryAngles] = [:]
-        for rotary in Set(configuration.layers.compactMap(\.rotary)) {
-            angles[rotary] = RotaryAngles(positions: positions, inverseFrequencies: rotary.inverseFrequencies)
-        }
-        self.angles = angles
+        angles = rotaryTables.mapValues { $0.angles(at: positions) }
     }
 
     /// The angles of this pass's tokens.

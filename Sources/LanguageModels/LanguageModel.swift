@@ -15,6 +15,8 @@ public final class LanguageModel: Module {
     private let embeddingWeight: Parameter
     private let blocks: [DecoderBlock]
     private let norm: RMSNorm
+    /// One for each rotation of the configuration.
+    private let rotaryTables: [RotaryConfiguration: RotaryTable]
     /// `nil` where the input embedding serves, and in a reward model.
     var languageHead: Linear?
     /// `nil` in a language model.
@@ -41,6 +43,10 @@ public final class LanguageModel: Module {
             blocks.append(try DecoderBlock("model.layers.\(index)", layer: index, configuration, from: source))
         }
         self.blocks = blocks
+        rotaryTables = Dictionary(
+            Set(configuration.layers.compactMap(\.rotary)).map {
+                ($0, RotaryTable(inverseFrequencies: $0.inverseFrequencies))
+            }, uniquingKeysWith: { first, _ in first })
         norm = try RMSNorm("model.norm", width: configuration.width, configuration, from: source)
         languageHead =
             configuration.tiesEmbeddings || configuration.hasRewardHead
@@ -116,8 +122,8 @@ public final class LanguageModel: Module {
     /// - Returns: [T, D].
     public func hiddenStates(_ tokens: PackedTokens, options: ForwardOptions = ForwardOptions()) -> Tensor {
         let pass = ForwardPass(
-            configuration, lengths: tokens.lengths, starts: tokens.startPositions, prefixes: tokens.prefixes,
-            precision: precision, options: options)
+            lengths: tokens.lengths, starts: tokens.startPositions, prefixes: tokens.prefixes, precision: precision,
+            rotaryTables: rotaryTables, options: options)
         return run(tokens.ids, pass)
     }
 
@@ -135,7 +141,8 @@ public final class LanguageModel: Module {
         precondition(newTokens.count == caches.count, "\(newTokens.count) sequences with \(caches.count) caches")
         let starts = caches.map(\.count)
         let pass = ForwardPass(
-            configuration, lengths: newTokens.map(\.count), starts: starts, caches: caches, precision: precision,
+            lengths: newTokens.map(\.count), starts: starts, caches: caches, precision: precision,
+            rotaryTables: rotaryTables,
             options: options)
         // The pass must be their only owner, or appending would copy them.
         caches = []

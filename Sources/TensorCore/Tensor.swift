@@ -61,7 +61,11 @@ public struct Tensor: Sendable {
     /// A `float32` tensor of one number repeated.
     public init(repeating value: Float, shape: [Int]) {
         let count = shape.reduce(1, *)
-        self.init(shape) { $0.update(repeating: value, count: count) }
+        self.init(shape) { output in
+            Parallel.overBlocks(of: count) { range in
+                (output + range.lowerBound).update(repeating: value, count: range.count)
+            }
+        }
     }
 
     /// A scalar, shape [].

@@ -31,6 +31,36 @@ import Testing
         #expect(gradients.tensors[0]?.scalar == 7)
     }
 
+    /// The gradient of rows is added in place: to a leaf's of an earlier call, to one that another use has made, to none.
+    @Test func rowsOfAWeightAddTheirGradientToTheOthers() {
+        let weight = Parameter(random([5, 3], 0), isTrainable: true)
+        let x = random([2, 3], 1)
+        var gradients = Gradients(count: 1)
+        for usesHead in [false, true, false] {
+            _ = valueAndGradient(of: [weight], addingTo: &gradients) {
+                let rows = embedding(weight.tensor, [1, 4, 1]).sum()
+                return (usesHead ? rows + linear(x, weight.tensor).sum() : rows, ())
+            }
+        }
+        let (uses, columnSums): ([Float], [Float]) = ([0, 2, 0, 0, 1], x.columnSums().scalars)
+        let expected = (0..<15).map { (index: Int) -> Float in 3 * uses[index / 3] + columnSums[index % 3] }
+        let pairs = zip(gradients.tensors[0]!.scalars, expected)
+        #expect(pairs.allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+
+    @Test func theAnglesOfATableAreThoseOfThePositions() {
+        let frequencies: [Float] = [1, 0.3, 0.001]
+        let table = RotaryTable(inverseFrequencies: frequencies, scale: 1.1)
+        for positions in [[3, 0, 0], [], [255, 256], [4000, 1]] {
+            let (angles, plain) = (
+                table.angles(at: positions),
+                RotaryAngles(positions: positions, inverseFrequencies: frequencies, scale: 1.1)
+            )
+            #expect(angles.cosine.shape == plain.cosine.shape)
+            #expect(angles.cosine.scalars == plain.cosine.scalars && angles.sine.scalars == plain.sine.scalars)
+        }
+    }
+
     @Test func nothingIsRecordedOutsideAGradient() {
         let weight = Parameter(random([3, 4], 0), isTrainable: true)
         #expect(!linear(random([2, 4], 1), weight.tensor).isTracked)

@@ -22,8 +22,8 @@ public enum Parallel {
         }
     }
 
-    /// Numbers one piece of elementwise work covers; a multiple of the vector width.
-    private static let block = 16_384
+    /// Numbers one piece of elementwise work covers, some microseconds of it; a multiple of the vector width.
+    private static let block = 32_768
 
     /// Calls `body` for consecutive ranges that cover `0 ..< count`.
     package static func overBlocks(of count: Int, _ body: (Range<Int>) -> Void) {

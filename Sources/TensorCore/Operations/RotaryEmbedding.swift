@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import Synchronization
 
 /// Angles of a rotary embedding for the tokens of a batch, made once and used by every layer.
 public struct RotaryAngles: Sendable {
@@ -25,6 +26,47 @@ public struct RotaryAngles: Sendable {
         }
         cosine = Tensor(cosines, shape: [positions.count, half])
         sine = Tensor(sines, shape: [positions.count, half])
+    }
+
+    /// The rows of other angles: row i is their row `positions[i]`.
+    fileprivate init(_ table: RotaryAngles, positions: [Int]) {
+        func rows(_ source: Tensor) -> Tensor {
+            let half = source.columns
+            return Tensor([positions.count, half]) { output in
+                for (row, position) in positions.enumerated() {
+                    (output + row * half).update(from: source.floats + position * half, count: half)
+                }
+            }
+        }
+        (cosine, sine) = (rows(table.cosine), rows(table.sine))
+    }
+}
+
+/// Angles of all positions so far, for a model that asks again and again: a cosine costs more than what it is used for.
+public final class RotaryTable: Sendable {
+    private let inverseFrequencies: [Float]
+    private let scale: Float
+    private let table: Mutex<RotaryAngles>
+
+    /// No positions yet; see `RotaryAngles` for the parameters.
+    public init(inverseFrequencies: [Float], scale: Float = 1) {
+        (self.inverseFrequencies, self.scale) = (inverseFrequencies, scale)
+        table = Mutex(RotaryAngles(positions: [], inverseFrequencies: inverseFrequencies, scale: scale))
+    }
+
+    /// The bits of `RotaryAngles(positions:inverseFrequencies:scale:)`.
+    public func angles(at positions: [Int]) -> RotaryAngles {
+        let needed = (positions.max() ?? -1) + 1
+        let angles = table.withLock { table in
+            if table.cosine.rows < needed {
+                // Twice as many, so that a growing sequence makes few tables.
+                let count = max(256, needed, 2 * table.cosine.rows)
+                table = RotaryAngles(
+                    positions: Array(0..<count), inverseFrequencies: inverseFrequencies, scale: scale)
+            }
+            return table
+        }
+        return RotaryAngles(angles, positions: positions)
     }
 }
 
