@@ -101,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "HoneBenchmarks",
             dependencies: [
-                "CZstd", "DPO", "LanguageModels", "RFT", "SFT", "Verifiers", "ShardIO", "TensorCore", "TextCore",
+                "COpenBLAS", "CZstd", "DPO", "LanguageModels", "RFT", "SFT", "Verifiers", "ShardIO", "TensorCore",
+                "TextCore",
                 "Tokenization", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Tests/Benchmarks"),
         .testTarget(

@@ -115,9 +115,9 @@ struct HoneBench: ParsableCommand {
         if let megabytes { arguments += ["--megabytes", "\(megabytes)"] }
         let measured = try Subprocess.own(arguments)
         var others: OrderedDictionary<String, JSON> = [:]
-        if let peers, let folder {
+        if let peers {
             for (name, arguments) in work.peers(
-                shared: shared, model: folder, precision: precision, steps: repetitions)
+                shared: shared, model: folder ?? "", precision: precision, steps: repetitions, threads: threads)
             {
                 announce("\(work.title), \(precision.rawValue), \(name) …")
                 others[name] = try Subprocess.python(environment: peers, arguments)

@@ -31,6 +31,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case shards
     case streamMemory = "stream-memory"
     case kernels
+    case products
 
     /// For the table.
     var title: String {
@@ -52,6 +53,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
         case .kernels: "operations of the catalogue"
+        case .products: "matrix products, beside OpenBLAS"
         }
     }
 
@@ -88,8 +90,9 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     ///   - shared: the folder that holds `peers`.
     ///   - model: a folder.
     ///   - steps: how many are counted, where the script can be told.
+    ///   - threads: 0 for as many as processors.
     func peers(
-        shared: String, model: String, precision: BenchmarkPrecision, steps: Int
+        shared: String, model: String, precision: BenchmarkPrecision, steps: Int, threads: Int
     ) -> [(name: String, arguments: [String])] {
         func trl(_ method: String, _ adapter: String) -> (String, [String]) {
             (
@@ -108,6 +111,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .sftLoRA: [trl("sft", "lora"), torch("lora")]
         case .dpoLoRA: [trl("dpo", "lora")]
         case .rftLoRA: [trl("grpo", "lora")]
+        case .products: [("PyTorch", ["-c", ProductBenchmark.peerScript, "\(threads)"])]
         default: []
         }
     }
@@ -138,7 +142,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .scaling, .verifiers, .loading, .shards, .streamMemory, .kernels: false
+        case .scaling, .verifiers, .loading, .shards, .streamMemory, .kernels, .products: false
         default: true
         }
     }
@@ -185,6 +189,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
         case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
         case .kernels: return OperationBenchmark().run(repetitions)
+        case .products: return ProductBenchmark().run(repetitions)
         }
     }
 }
