@@ -55,8 +55,16 @@ struct BenchmarkModel {
     }
 
     private func loaded(_ adapter: Adapter) throws -> LanguageModel {
-        guard let folder else { return try ModelInitializer.model(configuration: shape.configuration, seed: 7) }
-        return try ModelLoader.load(folder: URL(fileURLWithPath: folder))
+        guard let folder else {
+            let model = try ModelInitializer.model(configuration: shape.configuration, seed: 7)
+            model.precision = precision.products
+            return model
+        }
+        // Weights that are trained are float32 in any case.
+        let isNarrow = precision == .bf16 && adapter != .full
+        return try ModelLoader.load(
+            folder: URL(fileURLWithPath: folder), dtype: isNarrow ? .bfloat16 : .float32,
+            precision: precision.products)
     }
 
     /// The folder with the tokenizer: the model's own, or that of the peers.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import TensorCore
 
 /// How numbers are multiplied.
 enum BenchmarkPrecision: String, CaseIterable, ExpressibleByArgument {
@@ -6,6 +7,8 @@ enum BenchmarkPrecision: String, CaseIterable, ExpressibleByArgument {
 
     /// In PyTorch's word.
     var torch: String { self == .float32 ? "float32" : "bfloat16" }
+    /// In Hone's.
+    var products: Precision { self == .float32 ? .float32 : .bfloat16 }
 }
 
 /// What is measured.
