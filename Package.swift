@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "CSpawn"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
-        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "TensorCore", dependencies: ["CKernels"]),
         .target(
             name: "Tokenization",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),

@@ -60,13 +60,14 @@ struct BenchmarkModel {
     private func loaded(_ adapter: Adapter) throws -> LanguageModel {
         guard let folder else {
             let model = try ModelInitializer.model(configuration: shape.configuration, seed: 7)
-            model.precision = precision.precision
+            model.precision = precision.products
             return model
         }
-        let isStored = precision == .bf16 && adapter != .full
+        // Weights that are trained are float32 in any case.
+        let isNarrow = precision == .bf16 && adapter != .full
         return try ModelLoader.load(
-            folder: URL(fileURLWithPath: folder), dtype: isStored ? .bfloat16 : .float32,
-            precision: precision.precision)
+            folder: URL(fileURLWithPath: folder), dtype: isNarrow ? .bfloat16 : .float32,
+            precision: precision.products)
     }
 
     /// The folder with the tokenizer: the model's own, or that of the peers.

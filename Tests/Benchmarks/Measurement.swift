@@ -72,7 +72,8 @@ enum MachineRate {
             let stream = RandomStream(seed: 1, purpose: "machine rate")
             let x = Tensor.uniform([rows, depth], from: -1, to: 1, stream: stream)
             let w = Tensor.uniform([columns, depth], from: -1, to: 1, stream: stream)
-            let timing = Timing(15) { _ = linear(x, w, precision: precision.precision) }
+            let stored = precision == .bf16 ? w.converted(to: .bfloat16) : w
+            let timing = Timing(15) { _ = linear(x, stored, precision: precision.products) }
             return 2 * Double(rows * columns * depth) / (timing.wall.min() ?? .nan)
         }
     }

@@ -1,3 +1,4 @@
+import COpenBLAS
 import Foundation
 import OrderedCollections
 import TensorCore
@@ -42,7 +43,7 @@ struct Report {
                 ?? "unknown",
             "processors": "\(ProcessInfo.processInfo.activeProcessorCount)",
             "instruction sets": InstructionSets.available.joined(separator: " "),
-            "matrix library": "\(MatrixLibrary.configuration) (\(MatrixLibrary.core))",
+            "matrix library": "\(String(cString: openblas_get_config())) (\(String(cString: openblas_get_corename())))",
         ]
     }
 

@@ -7,9 +7,8 @@ enum BenchmarkPrecision: String, CaseIterable, ExpressibleByArgument {
 
     /// In PyTorch's word.
     var torch: String { self == .float32 ? "float32" : "bfloat16" }
-
-    /// In the tensor core's.
-    var precision: Precision { self == .float32 ? .float32 : .bfloat16 }
+    /// In Hone's.
+    var products: Precision { self == .float32 ? .float32 : .bfloat16 }
 }
 
 /// What is measured.

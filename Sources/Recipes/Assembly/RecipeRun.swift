@@ -334,7 +334,7 @@ struct RecipeRun<Trained: Method> {
                 + choice.words)
         let machine = MachineReport()
         terminal.note(
-            "machine    \(Parallel.threads) threads, \(InstructionSets.current) kernels, OpenBLAS for \(machine.matrixCore)"
+            "machine    \(Parallel.threads) threads, \(InstructionSets.current) kernels, products in \(model.precision)"
         )
         for problem in machine.problems { terminal.note("! \(problem)") }
         terminal.note("folder     \(recipe.outputFolder.absolute)")

@@ -27,8 +27,6 @@ struct MachineReport {
     let cores = ProcessInfo.processInfo.processorCount
     let memoryBytes = ProcessInfo.processInfo.physicalMemory
     let instructionSets = InstructionSets.available
-    let matrixLibrary = MatrixLibrary.configuration
-    let matrixCore = MatrixLibrary.core
     let problems: [String]
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -37,13 +35,6 @@ struct MachineReport {
             information.split(separator: "\n").first { $0.hasPrefix("model name") }?
             .split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
         var problems: [String] = []
-        if let type = environment["OPENBLAS_CORETYPE"] {
-            problems.append(
-                """
-                OPENBLAS_CORETYPE is \(type): OpenBLAS uses that processor's kernels, not this one's, which can halve \
-                its speed. Run `env -u OPENBLAS_CORETYPE hone …`.
-                """)
-        }
         if instructionSets.first == "plain" {
             problems.append("no AVX2: the kernels run in plain code, several times slower than they could.")
         }
@@ -59,7 +50,10 @@ struct MachineReport {
             ("hone", HoneVersion.current), ("processor", processor), ("cores", "\(cores), \(Parallel.threads) in use"),
             ("memory", "\(memoryBytes >> 30) GiB"),
             ("instruction sets", instructionSets.joined(separator: ", ") + " (in use: \(InstructionSets.current))"),
-            ("matrix products", matrixLibrary), ("  for processor", matrixCore),
+            (
+                "products in bf16",
+                InstructionSets.multipliesBF16 ? "by an instruction" : "emulated, slower than float32"
+            ),
         ]
     }
 
@@ -68,8 +62,8 @@ struct MachineReport {
             "version": .string(HoneVersion.current), "processor": .string(processor), "cores": .integer(cores),
             "threads": .integer(Parallel.threads), "memory_bytes": .integer(Int(clamping: memoryBytes)),
             "instruction_sets": .array(instructionSets.map { .string($0) }),
-            "instruction_set": .string(InstructionSets.current), "blas": .string(matrixLibrary),
-            "blas_core": .string(matrixCore), "problems": .array(problems.map { .string($0) }),
+            "instruction_set": .string(InstructionSets.current),
+            "multiplies_bf16": .bool(InstructionSets.multipliesBF16), "problems": .array(problems.map { .string($0) }),
         ]
     }
 }

@@ -30,12 +30,6 @@ public enum InstructionSets {
     public static var available: [String] { Kernels.available.map { String(cString: $0.name) } }
     /// The name of the table in use.
     public static var current: String { String(cString: Kernels.current.name) }
-}
-
-/// The library that Hone's own matrix products are compared with.
-public enum MatrixLibrary {
-    /// Its name, version and build.
-    public static var configuration: String { MatrixProduct.library.configuration }
-    /// The processor type whose kernels it has chosen.
-    public static var core: String { MatrixProduct.library.core }
+    /// Whether products in bf16 have an instruction of their own; without it they are slower than in float32.
+    public static var multipliesBF16: Bool { current == "avx512_bf16" }
 }

@@ -1,5 +1,4 @@
 package import CKernels
-import COpenBLAS
 
 /// What matrix products are computed in. Sums are `float32` in either.
 public enum Precision: String, Sendable, CaseIterable {
@@ -16,11 +15,6 @@ public enum Precision: String, Sendable, CaseIterable {
 /// A number of the result depends, to the bit, on its row of the first factor, its row of the second, and the depth: not
 /// on how many rows and columns there are, on threads, on the instruction set, or on whether a factor was packed.
 package enum MatrixProduct {
-    /// OpenBLAS's own description of its build and of the processor type it has chosen.
-    package static var library: (configuration: String, core: String) {
-        (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
-    }
-
     /// A factor, seen as rows whose numbers run along the depth.
     package struct Factor {
         var kernel: hone_factor
