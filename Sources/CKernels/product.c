@@ -12,6 +12,7 @@
 #define LEAST_PIECES 16
 #define PACKED_WORDS (1 << 20)  // of the second factor at a time, if it is not packed for good
 #define BLOCKS_AT_ONCE 16
+#define LEAST_SHARED (1 << 19)  // multiplications that take longer than to hand them over
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t rounded_up(int64_t a, int64_t step) { return (a + step - 1) / step; }
@@ -100,8 +101,11 @@ static void multiply_part(plan *s) {
     const int64_t panels = s->panel_end - s->first_panel, few = rounded_up(panels, PANELS_AT_ONCE);
     // At least so many pieces that threads which are held up do not hold up the others.
     const int64_t wanted = rounded_up(LEAST_PIECES, s->row_pieces);
-    s->panel_pieces = smaller(panels, few > wanted ? few : wanted);
-    hone_parallel(s->row_pieces * s->panel_pieces, multiply_piece, s);
+    const int is_shared = s->p->rows * s->p->columns * s->p->depth > LEAST_SHARED;
+    s->panel_pieces = is_shared ? smaller(panels, few > wanted ? few : wanted) : 1;
+    const int64_t pieces = s->row_pieces * s->panel_pieces;
+    if (is_shared) return hone_parallel(pieces, multiply_piece, s);
+    for (int64_t piece = 0; piece < pieces; piece++) multiply_piece(s, piece);
 }
 
 static void no_depth(const hone_product *p) {

@@ -28,7 +28,12 @@ public final class LowRankAdapter {
         var input = x
         let drops = dropout > 0 && pass.options.dropoutStream != nil
         if drops, let dropoutStream = pass.options.dropoutStream {
-            input = TensorCore.dropout(x, probability: dropout, stream: dropoutStream.substream(layer.path))
+            input = TensorCore.dropout(widened(x), probability: dropout, stream: dropoutStream.substream(layer.path))
+        }
+        guard magnitude != nil || drops else {
+            return layer.base(
+                x, bias: layer.bias, difference: LowRankDifference(down: down.tensor, up: up.tensor, scale: scale), pass
+            )
         }
         let difference = linear(
             linear(input, down.tensor, precision: precision).scaled(by: scale), up.tensor, precision: precision)

@@ -28,6 +28,7 @@ final class GatedMLP: Module {
 
     /// [T, D] → [T, D].
     func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
+        let x = rounded(x, to: pass.precision)
         if projections.count == 2 {
             return down(gated(activation, gate: projections[0](x, pass), up: projections[1](x, pass)), pass)
         }

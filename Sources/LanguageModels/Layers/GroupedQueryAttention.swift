@@ -61,6 +61,7 @@ final class GroupedQueryAttention: Module {
 
     /// Queries [T, H·E], keys [T, K·E] and values [T, K·E].
     private func project(_ x: Tensor, _ pass: ForwardPass) -> (Tensor, Tensor, Tensor) {
+        let x = rounded(x, to: pass.precision)
         if projections.count == 3 {
             return (projections[0](x, pass), projections[1](x, pass), projections[2](x, pass))
         }

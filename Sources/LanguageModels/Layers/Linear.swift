@@ -42,9 +42,20 @@ public final class Linear: Module {
     /// x · Wᵀ, and a bias, without the adapter. Steps of generation read a packed copy of the weight, which is made for
     /// them.
     func base(_ x: Tensor, bias: Parameter?, _ pass: ForwardPass) -> Tensor {
-        let isThin = pass.caches != nil && x.rows <= Self.thinRows
-        let packed = isThin ? weight.packed(for: pass.precision) : weight.packedIfKept(for: pass.precision)
-        return linear(x, weight.tensor, bias: bias?.tensor, precision: pass.precision, packed: packed)
+        linear(
+            x, weight.tensor, bias: bias?.tensor, precision: pass.precision, packed: packedWeight(rows: x.rows, pass))
+    }
+
+    /// The same with a low-rank difference.
+    func base(_ x: Tensor, bias: Parameter?, difference: LowRankDifference, _ pass: ForwardPass) -> Tensor {
+        linear(
+            x, weight.tensor, bias: bias?.tensor, difference: difference, precision: pass.precision,
+            packed: packedWeight(rows: x.rows, pass))
+    }
+
+    private func packedWeight(rows: Int, _ pass: ForwardPass) -> PackedMatrix? {
+        let isThin = pass.caches != nil && rows <= Self.thinRows
+        return isThin ? weight.packed(for: pass.precision) : weight.packedIfKept(for: pass.precision)
     }
 
     /// Rows for which packing the weight anew would cost more than half as much as the product itself.

@@ -3,7 +3,7 @@
 /// A row's result depends, to the bit, on that row and the weight alone.
 ///
 /// - Parameters:
-///   - x: [N, in], `float32`; more leading dimensions count as rows.
+///   - x: [N, in], `float32`, or `bfloat16` in that precision; more leading dimensions count as rows.
 ///   - weight: [out, in]; `float32`, or `bfloat16` or `float16` when it is frozen.
 ///   - bias: [out].
 ///   - precision: of this product and of the two that give the gradients. In `bfloat16` what is kept of `x` for the
@@ -23,8 +23,7 @@ package func linear(
     precondition(weight.dtype == .float32 || !weight.isTracked, "a weight that is trained is float32")
     precondition(bias.map { $0.shape == [outputs] } ?? true, "a bias of another shape than [\(outputs)]")
     let (rows, shape) = (x.rows, x.shape)
-    let isRounded = precision == .bfloat16 && weight.isTracked
-    let input = isRounded ? x.converted(to: .bfloat16) : x.detached
+    let input = rounded(x.detached, to: precision)
     let matrix = weight.dtype == .float16 ? weight.converted(to: .float32) : weight.detached
     let offset = bias?.detached
     let result = Tensor(shape.dropLast() + [outputs]) { output in
@@ -35,7 +34,7 @@ package func linear(
     let kept = weight.isTracked ? input : nil
     let inputs = [x, weight] + (bias.map { [$0] } ?? [])
     return recorded(result, from: inputs) { upstream in
-        let gradient = upstream.gradient
+        let gradient = rounded(upstream.gradient, to: precision)
         var gradients: [Tensor?] = [
             upstream.needs[0]
                 ? Tensor(shape) { output in
@@ -53,7 +52,7 @@ package func linear(
                 }
             })
         if upstream.needs.count > 2 {
-            gradients.append(upstream.needs[2] ? gradient.reshaped([rows, outputs]).columnSums() : nil)
+            gradients.append(upstream.needs[2] ? upstream.gradient.reshaped([rows, outputs]).columnSums() : nil)
         }
         return gradients
     }
