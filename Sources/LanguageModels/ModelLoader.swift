@@ -36,10 +36,12 @@ public enum ModelLoader {
         let (configuration, files) = try configuration(folder: folder)
         let checkpoint = try Checkpoint(folder: folder)
         try audit(checkpoint, configuration, location: folder.path)
-        return try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
+        let model = try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
             let isMatrix = specification.shape.count > 1 && specification.name != LanguageModel.rewardHeadName
             return Parameter(try checkpoint.tensor(named: specification.name, dtype: isMatrix ? dtype : .float32))
         }
+        try checkpoint.checkUnchanged()
+        return model
     }
 
     /// Compares names and shapes both ways.
