@@ -44,6 +44,7 @@ public enum ModelLoader {
             let isMatrix = specification.shape.count > 1 && specification.name != LanguageModel.rewardHeadName
             return Parameter(try checkpoint.tensor(named: specification.name, dtype: isMatrix ? dtype : .float32))
         }
+        try checkpoint.checkUnchanged()
         model.precision = precision ?? (dtype == .bfloat16 ? .bfloat16 : .float32)
         return model
     }

@@ -4,12 +4,12 @@ import TextCore
 
 /// What a run says it takes, what it takes, and what becomes of one that does not fit. Every run is a process of its own.
 @Suite(.serialized) struct MemoryTests {
-    private struct Shape: Sendable, CustomTestStringConvertible {
+    struct Shape: Sendable, CustomTestStringConvertible {
         let width, feedForward, heads, keyHeads, layers: Int
         var testDescription: String { "\(layers) layers of \(width)" }
     }
 
-    private static let shapes = [
+    static let shapes = [
         Shape(width: 384, feedForward: 1024, heads: 6, keyHeads: 2, layers: 8),
         Shape(width: 256, feedForward: 512, heads: 4, keyHeads: 4, layers: 20),
         Shape(width: 640, feedForward: 2560, heads: 10, keyHeads: 1, layers: 3),
@@ -60,7 +60,7 @@ import TextCore
     }
 
     @Test(arguments: shapes)
-    private func `the estimate is within 15 percent of the measured peak`(_ shape: Shape) throws {
+    func `the estimate is within 15 percent of the measured peak`(_ shape: Shape) throws {
         guard let workspace = try Workspace() else { return }
         try prepare(workspace, shape)
         let kinds: [(String, [String: JSON])] = [

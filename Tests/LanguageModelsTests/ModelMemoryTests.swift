@@ -1,4 +1,5 @@
 import LanguageModels
+import OrderedCollections
 import TensorCore
 import Testing
 import TextCore
@@ -78,7 +79,7 @@ private enum Comparison {
             model, tokens: tokens, labels: labels, checkpointing: checkpointing, accumulates: accumulates)
         let error = Double(expected) / Double(counted) - 1
         #expect(
-            abs(error) < 0.03,
+            abs(error) < 0.1,
             """
             \(family.modelType), \(training), \(tokens) tokens, checkpointing \(checkpointing), \
             accumulates \(accumulates): \(expected) expected, \(counted) counted

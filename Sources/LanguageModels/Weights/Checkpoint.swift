@@ -39,6 +39,12 @@ struct Checkpoint {
         return try entries[place].file.tensor(named: name, dtype: dtype, isMapped: true)
     }
 
+    /// - Throws: `ModelError` if a file was changed since it was opened.
+    func checkUnchanged() throws(ModelError) {
+        var checked: Set<ObjectIdentifier> = []
+        for (_, file) in entries where checked.insert(ObjectIdentifier(file)).inserted { try file.checkUnchanged() }
+    }
+
     private static func shards(of indexURL: URL) throws(ModelError) -> [SafetensorsFile] {
         let json = try ModelLoader.json(at: indexURL)
         func problem(_ text: String) -> ModelError { ModelError(text, location: indexURL.path) }

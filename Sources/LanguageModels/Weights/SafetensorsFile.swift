@@ -172,6 +172,16 @@ public final class SafetensorsFile {
         return tensor.converted(to: dtype ?? stored)
     }
 
+    /// - Throws: `ModelError` if the file was written to, replaced or removed since it was opened, so that what was read
+    ///   of it may be of two files.
+    func checkUnchanged() throws(ModelError) {
+        let file = file
+        let isUnchanged = try readingFiles { () throws(TensorFileError) in try file.mapped() }.isUnchanged
+        guard isUnchanged else {
+            throw ModelError("was changed while it was read; load the model again when it is whole", location: url.path)
+        }
+    }
+
     /// 16 bytes for each 4 MiB of the file; they tell apart contents that differ by accident.
     ///
     /// - Throws: `ModelError` if the file cannot be read.

@@ -161,6 +161,10 @@ struct MemoryPlanner<Trained: Method> {
 
     /// A reference that is another model than the policy without its adapter.
     private func referenceBytes(_ recipe: Recipe, _ model: ModelMemory) throws -> Int {
+        if let dpo = recipe.dpo, dpo.precomputeReference != .off, dpo.syncReference == nil, !recipe.data.streaming {
+            // Asked once, and gone before there are moments.
+            return 0
+        }
         let choice: ReferenceChoice? = recipe.dpo?.reference ?? recipe.kto?.reference ?? recipe.rft?.reference
         switch choice {
         case nil, .noReference, .adapterOff: return 0
@@ -200,9 +204,13 @@ struct MemoryPlanner<Trained: Method> {
             ($0.element.changesResult ? 1 : 0, $0.element.time, $0.offset)
                 < ($1.element.changesResult ? 1 : 0, $1.element.time, $1.offset)
         }
-        // Two edits where one of them is enough are no remedy of their own.
+        // Two edits where one of them is enough are no remedy of their own, nor is going further at the same price.
         var kept: [MemoryRemedy] = []
-        for (_, remedy) in sorted where !kept.contains(where: { Set($0.edits).isSubset(of: remedy.edits) }) {
+        for (_, remedy) in sorted
+        where !kept.contains(where: {
+            Set($0.edits).isSubset(of: remedy.edits)
+                || ($0.time == remedy.time && $0.bytes >= remedy.bytes && $0.edits.count <= remedy.edits.count)
+        }) {
             kept.append(remedy)
         }
         return Array(kept.prefix(3))

@@ -14,8 +14,8 @@ public func checkpointed(_ input: Tensor, _ body: @escaping (Tensor) -> Tensor) 
         let leaf = Node(inputs: [], outputCount: 1, pullback: nil)
         var tracked = detached
         tracked.edge = Edge(node: leaf, output: 0)
-        let again = run.body(tracked)
-        guard let edge = again.edge else { return [nil] }
+        // The output itself is not needed again, so nobody keeps it.
+        guard let edge = run.body(tracked).edge else { return [nil] }
         upstream.pass.run(from: [edge], upstream: [upstream.gradient])
         return [upstream.pass.takeGradient(of: leaf)]
     }

@@ -1,18 +1,31 @@
 /// One operation applied while a gradient is taken: where its inputs came from, and how gradients go back to them.
-package final class Node: Sendable {
+///
+/// What the pullback keeps is released once it has run, whoever still refers to the node: a graph hangs together from
+/// its last node on, and activations would otherwise all be held until the end of the reverse pass.
+///
+/// `@unchecked Sendable` is true because the pullback is taken once, by the pass that runs where the node was made.
+package final class Node: @unchecked Sendable {
     /// The nodes of the inputs; `nil` for an input that needs no gradient.
     let inputs: [Edge?]
     let outputCount: Int
     /// One more than that of any input: nodes in falling order are a valid order for the reverse pass.
     let order: Int
-    /// `nil` for a leaf, whose gradient is the result.
-    let pullback: (@Sendable (Upstream) -> [Tensor?])?
+    /// Whether the gradient is the result.
+    let isLeaf: Bool
+    private var pullback: (@Sendable (Upstream) -> [Tensor?])?
 
     init(inputs: [Edge?], outputCount: Int, pullback: (@Sendable (Upstream) -> [Tensor?])?) {
         self.inputs = inputs
         self.outputCount = outputCount
         self.order = 1 + (inputs.lazy.compactMap { $0?.node.order }.max() ?? 0)
+        self.isLeaf = pullback == nil
         self.pullback = pullback
+    }
+
+    /// How gradients go back, which the node then no longer knows; `nil` for a leaf.
+    func takePullback() -> (@Sendable (Upstream) -> [Tensor?])? {
+        defer { pullback = nil }
+        return pullback
     }
 }
 
@@ -35,7 +48,7 @@ package struct Upstream {
     /// The gradient that an input has so far where that is a parameter, taken away from it: the pullback adds to it in
     /// place and returns it. `nil` where there is none yet.
     package func takeGradient(ofInput index: Int) -> Tensor? {
-        guard let node = inputs[index]?.node, node.pullback == nil else { return nil }
+        guard let node = inputs[index]?.node, node.isLeaf else { return nil }
         return pass.takeGradient(of: node)
     }
 

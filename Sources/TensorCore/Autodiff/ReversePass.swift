@@ -23,7 +23,9 @@ package final class ReversePass {
         for index in nodes.indices {
             guard let node = nodes[index] else { continue }
             nodes[index] = nil
-            guard let gradients = pending.removeValue(forKey: ObjectIdentifier(node)), let pullback = node.pullback
+            // Also where nothing flows back, what was kept for it is of no use any more.
+            guard let pullback = node.takePullback(),
+                let gradients = pending.removeValue(forKey: ObjectIdentifier(node))
             else { continue }
             let results = pullback(
                 Upstream(
@@ -51,7 +53,7 @@ package final class ReversePass {
 
     private func add(_ gradient: Tensor, to edge: Edge, in pending: inout [ObjectIdentifier: [Tensor?]]) {
         let key = ObjectIdentifier(edge.node)
-        guard edge.node.pullback != nil else {
+        guard !edge.node.isLeaf else {
             leaves[key] = Self.sum(leaves.removeValue(forKey: key), gradient)
             return
         }

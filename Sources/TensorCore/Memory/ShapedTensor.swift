@@ -80,15 +80,22 @@ package struct ShapedTensor {
 package final class ShapedNode {
     fileprivate let inputs: [ShapedNode?]
     fileprivate let order: Int
-    fileprivate let pullback: ((ShapedUpstream) -> [ShapedTensor?])?
+    fileprivate let isLeaf: Bool
+    private var pullback: ((ShapedUpstream) -> [ShapedTensor?])?
 
     /// A parameter, or the input of a block that is computed again.
-    package init() { (inputs, order, pullback) = ([], 1, nil) }
+    package init() { (inputs, order, isLeaf, pullback) = ([], 1, true, nil) }
 
     init(_ inputs: [ShapedNode?], _ pullback: @escaping (ShapedUpstream) -> [ShapedTensor?]) {
         self.inputs = inputs
         order = 1 + (inputs.compactMap { $0?.order }.max() ?? 0)
+        isLeaf = false
         self.pullback = pullback
+    }
+
+    fileprivate func takePullback() -> ((ShapedUpstream) -> [ShapedTensor?])? {
+        defer { pullback = nil }
+        return pullback
     }
 }
 
@@ -119,8 +126,9 @@ package final class ShapedPass {
         var pending = [ObjectIdentifier(output): upstream.detached]
         var nodes: [ShapedNode?] = Self.reachable(from: output)
         for index in nodes.indices {
-            guard let node = nodes[index], let pullback = node.pullback else { continue }
+            guard let node = nodes[index] else { continue }
             nodes[index] = nil
+            guard let pullback = node.takePullback() else { continue }
             guard let gradient = pending.removeValue(forKey: ObjectIdentifier(node)) else { continue }
             let results = pullback(
                 ShapedUpstream(
@@ -128,7 +136,7 @@ package final class ShapedPass {
             )
             for (input, result) in zip(node.inputs, results) {
                 guard let input, let result else { continue }
-                if input.pullback == nil {
+                if input.isLeaf {
                     leaves[ObjectIdentifier(input)] = Self.sum(
                         leaves.removeValue(forKey: ObjectIdentifier(input)), result)
                 } else {
