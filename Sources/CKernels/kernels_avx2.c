@@ -5,6 +5,7 @@
 
 #if defined(__x86_64__)
 #define TABLE_NAME "avx2"
+#define HONE_AVX2
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels.inc"
 #pragma clang attribute pop

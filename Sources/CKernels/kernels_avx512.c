@@ -5,6 +5,7 @@
 
 #if defined(__x86_64__)
 #define TABLE_NAME "avx512"
+#define HONE_AVX512
 #define PRODUCT_COLUMNS 16
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #include "kernels.inc"
