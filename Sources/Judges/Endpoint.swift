@@ -19,17 +19,10 @@ public struct Endpoint: Sendable {
     private let key: String?
     /// Bytes of an answer, at most.
     private static let largestAnswer = 8 << 20
-    /// Seconds that another side can ask to be left alone, at most.
+    /// Seconds that anything is waited for, at most.
     private static let longestPause = 86_400.0
 
-    /// Keeps nothing between requests, and has room for as many as wait at the same time.
-    private static var configuration: URLSessionConfiguration {
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.httpMaximumConnectionsPerHost = 64
-        configuration.httpShouldSetCookies = false
-        configuration.urlCache = nil
-        return configuration
-    }
+    private static let session = Exchanges.session(limit: largestAnswer)
 
     /// - Parameters:
     ///   - address: `http://` or `https://`.
@@ -78,10 +71,11 @@ public struct Endpoint: Sendable {
         if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
         let left = deadline.map { ($0 - .now) / .seconds(1) } ?? 60
         guard left > 0 else { throw VerifierFailure(.timeout, "no time was left for a request to \(place)") }
-        request.timeoutInterval = left
-        let (data, response): (Data, URLResponse)
+        // Taken in whole seconds: without rounding up, less than one would be none.
+        request.timeoutInterval = min(left.rounded(.up), Self.longestPause)
+        let (data, response): (Data, URLResponse?)
         do {
-            (data, response) = try await Exchange.perform(request, with: Self.configuration)
+            (data, response) = try await Exchanges.answer(to: request, in: Self.session)
         } catch let error as URLError where error.code == .timedOut || error.code == .cancelled {
             throw VerifierFailure(.timeout, "\(place) did not answer in time")
         } catch {
@@ -128,67 +122,75 @@ public struct Endpoint: Sendable {
     }
 }
 
-/// One request and its answer. It follows no address that a service refers to: the key is not meant for it.
-private final class Exchange: NSObject, URLSessionDataDelegate {
-    private struct State {
+/// Requests that wait for their answers. None follows an address that a service refers to, for the key is not meant for
+/// that, and no more is read than may be.
+private final class Exchanges: NSObject, URLSessionDataDelegate, Sendable {
+    private struct Exchange {
+        var continuation: CheckedContinuation<(Data, URLResponse?), any Error>
         var data = Data()
-        var response: URLResponse?
-        var continuation: CheckedContinuation<(Data, URLResponse), any Error>?
     }
 
-    private let state = Mutex(State())
+    /// By the number of their task.
+    private let waiting = Mutex<[Int: Exchange]>([:])
+    private let limit: Int
 
-    static func perform(
-        _ request: URLRequest, with configuration: URLSessionConfiguration
-    ) async throws -> (Data, URLResponse) {
-        let exchange = Exchange()
-        let session = URLSession(configuration: configuration, delegate: exchange, delegateQueue: nil)
-        defer { session.finishTasksAndInvalidate() }
+    /// - Parameter limit: bytes after which reading ends; an answer that has more is longer than this by some.
+    private init(limit: Int) { self.limit = limit }
+
+    /// Keeps nothing between requests, and has room for as many as wait at the same time.
+    static func session(limit: Int) -> URLSession {
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.httpMaximumConnectionsPerHost = 64
+        configuration.httpShouldSetCookies = false
+        configuration.urlCache = nil
+        return URLSession(configuration: configuration, delegate: Exchanges(limit: limit), delegateQueue: nil)
+    }
+
+    /// - Precondition: the session is one of `session(limit:)`.
+    static func answer(to request: URLRequest, in session: URLSession) async throws -> (Data, URLResponse?) {
+        guard let exchanges = session.delegate as? Exchanges else { preconditionFailure("a session of others") }
         let task = session.dataTask(with: request)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                exchange.state.withLock { $0.continuation = continuation }
-                task.resume()
+                exchanges.waiting.withLock { $0[task.taskIdentifier] = Exchange(continuation: continuation) }
+                // A cancellation before the line above found nobody to tell.
+                if Task.isCancelled { exchanges.finish(task, URLError(.cancelled)) } else { task.resume() }
             }
         } onCancel: {
             task.cancel()
         }
     }
 
+    func urlSession(_: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
+        let count = waiting.withLock { waiting in
+            waiting[dataTask.taskIdentifier]?.data.append(data)
+            return waiting[dataTask.taskIdentifier]?.data.count ?? 0
+        }
+        guard count > limit else { return }
+        finish(dataTask, nil)
+        dataTask.cancel()
+    }
+
     func urlSession(
-        _: URLSession, task _: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+        _: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest _: URLRequest, completionHandler: @escaping (URLRequest?) -> Void
     ) {
-        finish(.success(response))
+        // Nobody tells the end of a task whose redirection was refused.
+        finish(task, nil, response)
         completionHandler(nil)
     }
 
-    func urlSession(
-        _: URLSession, dataTask _: URLSessionDataTask, didReceive response: URLResponse,
-        completionHandler: @escaping (URLSession.ResponseDisposition) -> Void
-    ) {
-        state.withLock { $0.response = response }
-        completionHandler(.allow)
-    }
-
-    func urlSession(_: URLSession, dataTask _: URLSessionDataTask, didReceive data: Data) {
-        state.withLock { $0.data.append(data) }
-    }
-
     func urlSession(_: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        if let error { return finish(.failure(error)) }
-        guard let response = state.withLock({ $0.response }) ?? task.response else {
-            return finish(.failure(URLError(.badServerResponse)))
-        }
-        finish(.success(response))
+        finish(task, error)
     }
 
-    private func finish(_ result: Result<URLResponse, any Error>) {
-        let (continuation, data) = state.withLock { state in
-            defer { state.continuation = nil }
-            return (state.continuation, state.data)
+    private func finish(_ task: URLSessionTask, _ error: (any Error)?, _ response: URLResponse? = nil) {
+        guard let exchange = waiting.withLock({ $0.removeValue(forKey: task.taskIdentifier) }) else { return }
+        if let error {
+            exchange.continuation.resume(throwing: error)
+        } else {
+            exchange.continuation.resume(returning: (exchange.data, response ?? task.response))
         }
-        continuation?.resume(with: result.map { (data, $0) })
     }
 }
 

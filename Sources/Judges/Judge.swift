@@ -56,13 +56,20 @@ struct Judge: Sendable {
             throw VerifierFailure(
                 .configuration, option: "votes", "\(settings.votes) votes can be a tie; take an odd number")
         }
-        let key = try Endpoint.key(
-            settings.keyVariable ?? "OPENAI_API_KEY", isNamed: settings.keyVariable != nil, in: environment)
-        endpoint = try Endpoint(settings.baseURL, option: "base_url", key: key)
+        endpoint = try Endpoint(settings.baseURL, option: "base_url", key: Self.key(settings, in: environment))
         self.settings = settings
         cache = environment.cache?.appending(path: "judges")
         budget = CallBudget(calls: settings.maxCalls, tokens: settings.maxTokens)
         rubric = try Self.rubric(settings.rubric, in: environment)
+    }
+
+    /// OpenAI's own variable is for OpenAI alone: no other address gets that key unless the recipe names the variable.
+    private static func key(
+        _ settings: JudgeEndpoint, in environment: VerifierEnvironment
+    ) throws(VerifierFailure) -> String? {
+        if let variable = settings.keyVariable { return try Endpoint.key(variable, isNamed: true, in: environment) }
+        guard URL(string: settings.baseURL)?.host() == "api.openai.com" else { return nil }
+        return try Endpoint.key("OPENAI_API_KEY", isNamed: false, in: environment)
     }
 
     private static func rubric(_ text: String, in environment: VerifierEnvironment) throws(VerifierFailure) -> String {
@@ -191,7 +198,9 @@ extension JudgeConfiguration {
         [
             .init("base_url", \.judge.baseURL, "Where the judging model is, up to `/chat/completions`."),
             .init("model", \.judge.model, "The judging model's name there."),
-            .init("api_key_env", \.judge.keyVariable, "The variable of the environment that holds the key."),
+            .init(
+                "api_key_env", \.judge.keyVariable,
+                "The variable of the environment that holds the key; OPENAI_API_KEY for api.openai.com."),
             .init("rubric", \.judge.rubric, "What makes an answer good: a text, or the path of a .md or .txt file."),
             .init(
                 "votes", \.judge.votes, "Judgements of each answer, an odd number.",

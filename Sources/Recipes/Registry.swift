@@ -13,6 +13,8 @@ public import Verifiers
 public struct Registry: Sendable {
     /// Verifiers of suites.
     public var verifiers: VerifierRegistry
+    /// What the model acts in while it writes answers of several turns.
+    public var environments: EnvironmentRegistry
     /// Losses of method dpo.
     public var losses: PreferenceLossRegistry
 
@@ -22,6 +24,7 @@ public struct Registry: Sendable {
         verifiers.registerJudges()
         verifiers.register(ProceduralVerifier.self)
         verifiers.registerRewardModel()
+        environments = .builtin
         losses = .standard
     }
 

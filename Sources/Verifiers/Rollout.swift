@@ -38,6 +38,8 @@ public struct Rollout: Sendable, Hashable {
     public var row: JSON
     /// Everything the model wrote, without the stop token. Of several turns, all of them with what came between.
     public var fullText: String
+    /// Of several turns the last, which the answer is read from; `nil` where there is one turn.
+    public var lastTurn: String?
     /// The ids of what was written, with the stop token; empty where nobody kept them.
     public var tokens: [Int32]
     /// Why generation stopped.
@@ -54,7 +56,7 @@ public struct Rollout: Sendable, Hashable {
     public init(
         _ fullText: String, item: String = "", sample: Int = 0, messages: [JSON] = [], prompt: String = "",
         row: JSON = [:], tokens: [Int32] = [], stopReason: StopReason = .stop, tokenCount: Int? = nil,
-        reasoningIsOpen: Bool = false, toolCalls: [ToolCall] = [], policyVersion: Int = 0
+        reasoningIsOpen: Bool = false, toolCalls: [ToolCall] = [], lastTurn: String? = nil, policyVersion: Int = 0
     ) {
         self.item = item
         self.sample = sample
@@ -62,6 +64,7 @@ public struct Rollout: Sendable, Hashable {
         self.prompt = prompt
         self.row = row
         self.fullText = fullText
+        self.lastTurn = lastTurn
         self.tokens = tokens
         self.stopReason = stopReason
         self.tokenCount = tokenCount ?? tokens.count
@@ -71,10 +74,11 @@ public struct Rollout: Sendable, Hashable {
     }
 
     /// What follows the last `</think>`; everything when there is no reasoning; `nil` when reasoning began and never
-    /// ended, for then there is no answer.
+    /// ended, for then there is no answer. Of several turns, all this in the last.
     public var answerText: String? {
-        if let end = fullText.lastRange(of: "</think>") { return String(fullText[end.upperBound...]) }
-        return reasoningIsOpen || fullText.lastRange(of: "<think>") != nil ? nil : fullText
+        let text = lastTurn ?? fullText
+        if let end = text.lastRange(of: "</think>") { return String(text[end.upperBound...]) }
+        return reasoningIsOpen || text.lastRange(of: "<think>") != nil ? nil : text
     }
 
     /// What stands before the last `</think>`; `nil` without one.
@@ -119,6 +123,7 @@ extension Rollout: JSONReadable {
             members["tool_calls"] = .array(
                 toolCalls.map { ["name": .string($0.name), "arguments": .string($0.rawArguments)] })
         }
+        members["last_turn"] = lastTurn.map(JSON.string)
         if policyVersion != 0 { members["policy_version"] = .integer(policyVersion) }
         return .object(members)
     }
@@ -142,7 +147,7 @@ extension Rollout: JSONReadable {
             messages: json["messages"]?.array ?? [], prompt: json["prompt"]?.string ?? "", row: json["row"] ?? [:],
             tokens: tokens, stopReason: reason, tokenCount: json["token_count"]?.int,
             reasoningIsOpen: json["reasoning_is_open"]?.bool ?? false, toolCalls: calls,
-            policyVersion: json["policy_version"]?.int ?? 0)
+            lastTurn: json["last_turn"]?.string, policyVersion: json["policy_version"]?.int ?? 0)
     }
 }
 

@@ -48,6 +48,29 @@ import TextCore
         #expect(lines.allSatisfy { $0["kept"]?.bool == true || $0["reason"]?.string != nil })
     }
 
+    @Test func `a model that acts in an environment is shown its tools`() throws {
+        let changes: [String: JSON] = [
+            "model": ["path": .string(""), "chat_template": "turns.jinja"],
+            "rollout": ["max_new_tokens": 12, "environment": "calculator", "max_turns": 2],
+            "train": ["max_steps": 1, "learning_rate": 0.001],
+        ]
+        guard let workspace = try workspace(changes) else { return }
+        try workspace.write(
+            "{{ tools[0].function.name }}: {% for message in messages %}{{ message.role }} {{ message.content }}"
+                + "{% if message.role == 'assistant' %}{{ eos_token }}{% endif %} {% endfor %}"
+                + "{% if add_generation_prompt %}assistant {% endif %}", to: "turns.jinja")
+        try workspace.train("--set", "model.path=\(workspace.model.path)")
+        let lines = try workspace.rollouts()
+        #expect(!lines.isEmpty)
+        for line in lines {
+            let prompt = line["prompt"]?.string ?? ""
+            #expect(prompt.contains("calculator: user Once there was a") && prompt.hasSuffix("assistant "))
+            #expect(line["messages"]?.array?.count == 1 && line["status"]?.string == "scored")
+        }
+        let wrong = try workspace.hone("check", "recipe.yaml", "--set", "rollout.environment=calculater")
+        #expect(wrong.status != 0 && wrong.errors.contains("Did you mean 'calculator'?"))
+    }
+
     @Test func `a reward that answers can reach becomes more frequent`() throws {
         let changes: [String: JSON] = [
             "rft": ["group_size": 8, "prompts_per_step": 6, "preflight": false],

@@ -31,6 +31,29 @@ import Verifiers
 
     private func contents(_ step: EnvironmentStep) -> [String] { step.messages.compactMap { $0["content"]?.string } }
 
+    @Test func theCalculatorAnswersAndSaysWhatIsWrong() throws {
+        let registry = EnvironmentRegistry.builtin
+        guard let tools = try registry.make("calculator", options: .init(callLimit: 3)) as? ToolSet else {
+            Issue.record("calculator is no set of tools")
+            return
+        }
+        var random = VerifierRandom(seed: 1)
+        var (state, _) = try tools.reset(["prompt": "How many?"], random: &random)
+        for (expression, answer) in [
+            ("(12 + 30) / 7", "6"), ("1 / 4", "0.25"), ("2 ^", "error: "), ("1 / 0", "error: "),
+        ].prefix(3) {
+            let step = try tools.step(
+                &state, after: turn(call("calculator", "{\"expression\": \"\(expression)\"}")), random: &random)
+            let said = try #require(contents(step).first)
+            #expect(answer == "error: " ? said.hasPrefix(answer) : said == answer)
+        }
+        let fourth = try tools.step(
+            &state, after: turn(call("calculator", #"{"expression": "1"}"#)), random: &random)
+        #expect(fourth.end == .maxToolCalls)
+        let unknown = #expect(throws: VerifierFailure.self) { try registry.make("calculater") }
+        #expect(unknown?.message.contains("did you mean 'calculator'?") == true)
+    }
+
     @Test func callsAreCarriedOutInOrderUntilAnAnswerWithoutOne() throws {
         let tools = try ToolSet([Self.add])
         var random = VerifierRandom(seed: 1)

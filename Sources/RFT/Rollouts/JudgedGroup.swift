@@ -19,6 +19,14 @@ struct JudgedGroup {
         precondition(answers.count == scores.count, "\(scores.count) scores of \(answers.count) answers")
         self.prompt = prompt
         self.answers = answers
+        // An environment that broke says nothing of the model, whatever verifiers found in the pieces.
+        let scores = zip(scores, answers).map { score, answer in
+            guard let failure = answer.failure else { return score }
+            var score = score
+            (score.status, score.total, score.passed) = (.errored, nil, nil)
+            score.note = "the environment failed: \(failure)"
+            return score
+        }
         self.scores = scores
         valid = scores.indices.filter { scores[$0].status == .scored }
         isViable = valid.count >= max(1, minimum)
@@ -57,7 +65,7 @@ struct JudgedGroup {
                     answer.text, item: prompt.item, sample: sample, messages: prompt.messages, prompt: prompt.text,
                     row: row, tokens: answer.ids, stopReason: answer.stopReason,
                     tokenCount: answer.isSampled.count { $0 }, reasoningIsOpen: prompt.reasoningIsOpen,
-                    toolCalls: answer.toolCalls, policyVersion: version)
+                    toolCalls: answer.toolCalls, lastTurn: answer.lastTurn, policyVersion: version)
             }, rewards: prompt.rewards)
     }
 

@@ -56,19 +56,18 @@ public struct LocalEngine: RolloutEngine {
         for stop in settings.stopStrings {
             if let range = text.range(of: stop) { text = String(text[..<range.lowerBound]) }
         }
-        let reason: Rollout.StopReason =
-            switch completion.stopReason {
-            case .stopToken, .stopString: .stop
-            case .length, .repetition: .length
-            case .contextLimit: .context
-            case .deadline, .cancelled: .timeout
-            }
+        return EngineAnswer(completion, text: text, stopReason: Rollout.StopReason(completion.stopReason))
+    }
+}
+
+extension EngineAnswer {
+    /// What the model wrote in this process.
+    init(_ completion: Completion, text: String, stopReason: Rollout.StopReason) {
         // The policy is trained over the whole vocabulary, whatever the drawing left of it.
         let cut = completion.logRetainedMass
         let logs = cut.isEmpty ? completion.logProbabilities : zip(completion.logProbabilities, cut).map { $0 + $1 }
-        return EngineAnswer(
-            ids: completion.ids.map { Int32($0) }, isSampled: completion.isSampled,
-            logProbabilities: logs, entropies: completion.entropies, text: text,
-            stopReason: reason)
+        self.init(
+            ids: completion.ids.map { Int32($0) }, isSampled: completion.isSampled, logProbabilities: logs,
+            entropies: completion.entropies, text: text, stopReason: stopReason)
     }
 }

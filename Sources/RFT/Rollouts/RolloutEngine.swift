@@ -47,12 +47,16 @@ public struct EngineAnswer: Sendable {
     public var entropies: [Float]?
     /// The text without the stop token or stop text.
     public var text: String
+    /// Of several turns the last; `nil` where there is one turn.
+    public var lastTurn: String?
     /// Why it ended.
     public var stopReason: Rollout.StopReason
     /// The calls of tools in it.
     public var toolCalls: [ToolCall]
     /// Columns that came with a recorded answer, such as its reward.
     public var recorded: JSON?
+    /// Why the answer could not be finished, for which the model is not to blame: it is not judged.
+    public var failure: VerifierFailure?
 
     public init(
         ids: [Int32], isSampled: [Bool]? = nil, logProbabilities: [Float]? = nil, entropies: [Float]? = nil,

@@ -1,4 +1,5 @@
 public import LanguageModels
+public import TextCore
 public import Verifiers
 
 /// A rollout of one or several turns, as tokens and as what verifiers read.
@@ -9,6 +10,8 @@ public struct Episode: Sendable {
     public var completion: Completion
     /// Turns of the model.
     public var turns: Int
+    /// What followed the prompt, as messages.
+    public var messages: [JSON]
     /// What the environment gave for each turn; `nil` where it gave nothing.
     public var stepRewards: [Double?]
     /// What the environment noted.

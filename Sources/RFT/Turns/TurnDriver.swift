@@ -65,11 +65,13 @@ public struct TurnDriver<World: Environment> {
     ///   - items: the rows.
     ///   - samples: rollouts of each.
     ///   - version: of the policy.
+    ///   - onGroup: called as soon as all rollouts of a row are over, in any order of the rows.
     ///   - shouldStop: asked between tokens.
     /// - Throws: `VerifierFailure` when the environment refuses a row, `EncodingError` when the template does,
     ///   `ModelError` when a prompt fills the context.
     public func play(
-        _ items: [Item], samples: Int, version: Int = 0, shouldStop: (() -> Bool)? = nil
+        _ items: [Item], samples: Int, version: Int = 0, onGroup: (_ row: Int, _ group: Group) -> Void = { _, _ in },
+        shouldStop: (() -> Bool)? = nil
     ) throws -> [Group] {
         var plays: [[Play]] = []
         var requests: [GenerationRequest] = []
@@ -85,16 +87,27 @@ public struct TurnDriver<World: Environment> {
                 GenerationRequest(
                     prompt: try template.prompt(first.messages, source: item.id), samples: samples, key: item.key))
         }
-        let completions = try generator.completions(
-            of: requests,
-            continuing: { request, sample, completion in advance(&plays[request][sample], completion) },
-            shouldStop: shouldStop)
-        return zip(requests, zip(plays, completions)).map { request, group in
-            let prompt = encoder.tokenizer.decode(request.prompt, skipSpecialTokens: false)
-            return Group(
-                prompt: request.prompt,
-                episodes: zip(group.0, group.1).map { episode($0, $1, prompt: prompt, version: version) })
+        let prompts = requests.map { encoder.tokenizer.decode($0.prompt, skipSpecialTokens: false) }
+        var episodes = plays.map { [Episode?](repeating: nil, count: $0.count) }
+        try withoutActuallyEscaping(onGroup) { onGroup in
+            _ = try generator.completions(
+                of: requests,
+                onCompletion: { request, sample, completion in
+                    episodes[request][sample] = episode(
+                        plays[request][sample], completion, prompt: prompts[request], version: version)
+                    let finished = episodes[request].compactMap(\.self)
+                    guard finished.count == samples else { return }
+                    onGroup(request, Group(prompt: requests[request].prompt, episodes: finished))
+                },
+                continuing: { request, sample, completion in advance(&plays[request][sample], completion) },
+                shouldStop: shouldStop)
         }
+        return zip(requests, episodes).map { Group(prompt: $0.prompt, episodes: $1.compactMap(\.self)) }
+    }
+
+    /// The random numbers that a row begins with: the same for all its rollouts, and whenever it is drawn.
+    public static func beginning(of item: String, seed: UInt64) -> VerifierRandom {
+        VerifierRandom(seed: seed, "reset", item)
     }
 
     /// A rollout that is being played.
@@ -117,13 +130,12 @@ public struct TurnDriver<World: Environment> {
     }
 
     private func begin(_ item: Item, sample: Int) throws(VerifierFailure) -> Play {
-        let seed = generator.settings.seed ^ item.key
-        // The same numbers for all rollouts of the row, which begin alike; then each has its own.
-        var random = VerifierRandom(seed: seed, "reset", item.id)
+        let seed = generator.settings.seed
+        var random = Self.beginning(of: item.id, seed: seed)
         let (state, messages) = try environment.reset(item.row, random: &random)
         return Play(
             item: item, sample: sample, first: messages, state: state,
-            random: VerifierRandom(seed: seed, "step", item.id, "\(sample)"), messages: messages)
+            random: VerifierRandom(seed: seed ^ item.key, "step", item.id, "\(sample)"), messages: messages)
     }
 
     /// Lets the environment answer a turn; the tokens that follow it, or `nil` where the rollout ends.
@@ -164,13 +176,17 @@ public struct TurnDriver<World: Environment> {
         let isStopped = completion.ids.last.map { encoder.stopIDs.contains($0) } ?? false
         let text = encoder.tokenizer.decode(
             isStopped ? completion.ids.dropLast() : completion.ids[...], skipSpecialTokens: turns <= 1)
+        let unfinished = completion.ids.dropFirst(play.turnStart)
+        let last = encoder.tokenizer.decode(isStopped ? unfinished.dropLast() : unfinished, skipSpecialTokens: true)
         let rollout = Rollout(
             text, item: play.item.id, sample: play.sample, messages: play.first, prompt: prompt, row: play.item.row,
             tokens: completion.ids.map { Int32($0) }, stopReason: play.end ?? Rollout.StopReason(completion.stopReason),
             tokenCount: completion.sampledCount, reasoningIsOpen: prompt.hasOpenReasoning, toolCalls: play.calls,
-            policyVersion: version)
+            lastTurn: turns > 1 ? last : nil, policyVersion: version)
         return Episode(
-            rollout: rollout, completion: completion, turns: turns, stepRewards: play.rewards, log: play.log,
+            rollout: rollout, completion: completion, turns: turns,
+            messages: play.messages.dropFirst(play.first.count) + [["role": "assistant", "content": .string(last)]],
+            stepRewards: play.rewards, log: play.log,
             failure: play.failure)
     }
 }

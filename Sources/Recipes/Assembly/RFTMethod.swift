@@ -40,6 +40,7 @@ struct RFTMethod: Method {
     private let rollout: RolloutSettings
     private let text: ModelText
     private let encoder: ExampleEncoder
+    private let environment: (any Environment)?
     let rewards: RewardSet
 
     /// - Throws: `RecipeError` with every verifier that cannot be made.
@@ -49,7 +50,20 @@ struct RFTMethod: Method {
         rollout = loaded.recipe.rollout ?? RolloutSettings()
         self.text = text
         encoder = text.encoder(trainOn: .completion)
+        environment = try Self.environment(rollout, loaded)
         rewards = try RewardAssembly(loaded).rewards()
+    }
+
+    private static func environment(_ rollout: RolloutSettings, _ loaded: LoadedRecipe) throws -> (any Environment)? {
+        guard let name = rollout.environment?.name else { return nil }
+        do {
+            let options = EnvironmentRegistry.Options(callLimit: rollout.maxToolCalls)
+            return try Registry.current.environments.make(name, options: options)
+        } catch {
+            throw loaded.problem(
+                at: "rollout.environment", "environment \(name) cannot be made: \(error.message)",
+                why: "Nothing would answer the model", fix: "Mend the environment, or name another")
+        }
     }
 
     // MARK: Rows
@@ -72,22 +86,47 @@ struct RFTMethod: Method {
     func asked(_ record: TrainingRecord) throws -> AskedRow {
         let info = record.info
         let source = "\(info.provenance.file):\(info.provenance.line)"
-        let ids = try encoder.prompt(record).map { Int32($0) }
-        try ids.check(vocabularySize: text.vocabularySize, source: source)
-        guard !ids.isEmpty else {
-            throw EncodingError(source: source, message: "the prompt has no token, so there is nothing to answer")
-        }
         var row = info.meta.object ?? [:]
-        let (messages, completion) = try Self.parts(record, source: source)
+        var (messages, completion) = try Self.parts(record, source: source)
         // What a format has made of its columns may be named as well as the columns that it left.
         for (name, value) in [("prompt", Self.promptColumn(record)), ("completion", completion)] {
             if let value, row[name] == nil { row[name] = value }
         }
+        let item = info.id ?? Self.name(of: record)
+        let ids: [Int32]
+        if let environment {
+            if row["messages"] == nil, !messages.isEmpty { row["messages"] = .array(messages) }
+            messages = try begin(environment, .object(row), item: item, source: source)
+            ids = try encoder.prompt(messages: messages, tools: environment.tools, source: source).map { Int32($0) }
+        } else {
+            ids = try encoder.prompt(record).map { Int32($0) }
+        }
+        try ids.check(vocabularySize: text.vocabularySize, source: source)
+        guard !ids.isEmpty else {
+            throw EncodingError(source: source, message: "the prompt has no token, so there is nothing to answer")
+        }
         let shown = encoder.tokenizer.decode(ids.map { Int($0) }, skipSpecialTokens: false)
         return AskedRow(
-            source: source, item: info.id ?? Self.name(of: record), ids: ids, text: Self.plainText(record) ?? shown,
-            messages: messages, row: .object(row), completion: completion,
+            source: source, item: item, ids: ids,
+            text: environment == nil ? Self.plainText(record) ?? shown : shown, messages: messages, row: .object(row),
+            completion: completion,
             reasoningIsOpen: Self.opensReasoning(shown))
+    }
+
+    /// The messages that an environment begins a row with.
+    private func begin(
+        _ environment: some Environment, _ row: JSON, item: String, source: String
+    ) throws(EncodingError) -> [JSON] {
+        var random = beginning(environment, of: item)
+        do throws(VerifierFailure) {
+            return try environment.reset(row, random: &random).messages
+        } catch {
+            throw EncodingError(source: source, message: "the environment refuses the row: \(error.message)")
+        }
+    }
+
+    private func beginning<World: Environment>(_: World, of item: String) -> VerifierRandom {
+        TurnDriver<World>.beginning(of: item, seed: UInt64(recipe.seed))
     }
 
     /// Tokens of a prompt that leaves room for an answer of one token.
@@ -236,8 +275,16 @@ struct RFTMethod: Method {
                 path: rollout.path?.absolute ?? "", tokenizer: text.tokenizer, stopIDs: text.stopIDs,
                 maximumNewTokens: rollout.maxNewTokens)
         case .inprocess:
+            if let environment { return try engine(model, in: environment) }
             return LocalEngine(model, settings: generation, tokenizer: text.tokenizer)
         }
+    }
+
+    private func engine(_ model: LanguageModel, in environment: some Environment) throws -> any RolloutEngine {
+        TurnEngine(
+            try TurnDriver(
+                environment, generator: try Generator(model, generation), encoder: encoder,
+                turnLimit: rollout.maxTurns))
     }
 
     private var generation: GenerationSettings {

@@ -87,7 +87,7 @@ struct RewardTrial {
                     answer.text, item: row.item, sample: sample, messages: row.messages, prompt: row.text,
                     row: row.row, tokens: answer.ids, stopReason: answer.stopReason,
                     tokenCount: answer.isSampled.count { $0 }, reasoningIsOpen: row.reasoningIsOpen,
-                    toolCalls: answer.toolCalls)
+                    toolCalls: answer.toolCalls, lastTurn: answer.lastTurn)
             }
         }
     }

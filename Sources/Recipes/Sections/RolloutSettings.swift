@@ -1,4 +1,5 @@
 import TextCore
+import Verifiers
 
 /// How answers to train on are written.
 public struct RolloutSettings: Sendable, Hashable {
@@ -17,6 +18,12 @@ public struct RolloutSettings: Sendable, Hashable {
     public var path: RecipePath?
     /// Answers that are written at once.
     public var batch = 64
+    /// What the model acts in, turn by turn; `nil` where an answer is one turn.
+    public var environment: EnvironmentName?
+    /// Turns of the model in an environment, at most.
+    public var maxTurns = 8
+    /// Calls of tools in a rollout, at most.
+    public var maxToolCalls = 16
 
     public init() {}
 
@@ -39,14 +46,41 @@ extension RolloutEngineName: RecipeWord {
     }
 }
 
+/// An environment as a recipe names it.
+public struct EnvironmentName: Sendable, Hashable {
+    /// The registered name.
+    public let name: String
+}
+
+extension EnvironmentName: RecipeValue {
+    package static var shape: ValueShape {
+        let known = EnvironmentRegistry.builtin.names.map { JSON.string($0) }
+        return .scalar(
+            schema: ["type": "string", "anyOf": [["enum": .array(known)], ["type": "string"]]],
+            expected: "the name of an environment")
+    }
+
+    package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> EnvironmentName? {
+        let known = Registry.current.environments.names
+        guard let text = node.string else {
+            decoder.reportType(node, expected: shape.expected, example: "calculator")
+            return nil
+        }
+        if known.contains(text) { return EnvironmentName(name: text) }
+        decoder.report(
+            node, "\(decoder.key) names an environment that does not exist: \(node.shown)",
+            why: "Nothing would answer the model",
+            fix: (nearestName(to: text, among: known).map { "Did you mean '\($0)'? " } ?? "")
+                + "Known: \(known.joined(separator: ", ")); your own is registered in Swift and run by `Hone.run`")
+        return nil
+    }
+
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { .string(name) }
+}
+
 extension RolloutSettings: RecipeSection {
     package static let table = SectionTable<RolloutSettings>(
         "How answers to train on are written.",
-        planned: [
-            PlannedField(
-                "environment", instead: "Remove it; conversations with tools are driven from Swift (RFT/Turns)"),
-            PlannedField("max_turns", neutral: 1, instead: "Remove it; an answer has one turn"),
-        ],
         fields: [
             Field("max_new_tokens", \.maxNewTokens, "Most tokens of an answer.", in: .within(1...1_048_576)),
             Field(
@@ -63,6 +97,12 @@ extension RolloutSettings: RecipeSection {
             Field(
                 "batch", \.batch, "Answers that are written at once; they do not depend on it.",
                 in: .within(1...4096), changesResults: false),
+            Field(
+                "environment", \.environment, "What the model acts in, turn by turn, such as tools that it may call."),
+            Field("max_turns", \.maxTurns, "Of an environment: turns of the model, at most.", in: .within(1...1024)),
+            Field(
+                "max_tool_calls", \.maxToolCalls, "Of an environment: calls of tools in a rollout, at most.",
+                in: .within(1...1024)),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
@@ -70,6 +110,16 @@ extension RolloutSettings: RecipeSection {
             decoder.report(
                 "engine", "\(decoder.key("engine")) is replay, but there is no path", why: "There is nothing to replay",
                 fix: "Add `path: rollouts.jsonl`")
+        }
+        for key in ["max_turns", "max_tool_calls"] where environment == nil && decoder.isWritten(key) {
+            decoder.report(
+                key, "\(decoder.key(key)) is written, but there is no environment", why: "An answer is then one turn",
+                fix: "Remove it, or name an `environment`, such as calculator")
+        }
+        if engine == .replay, environment != nil {
+            decoder.report(
+                "environment", "\(decoder.key("environment")) is written, but the engine is replay",
+                why: "Recorded answers are complete", fix: "Remove one of them")
         }
         if engine != .replay, decoder.isWritten("path") {
             decoder.report(

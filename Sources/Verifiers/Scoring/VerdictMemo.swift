@@ -77,6 +77,7 @@ extension Rollout {
         hash.update(row.bytes)
         hash.update(part: prompt)
         hash.update(part: fullText)
+        hash.update(part: lastTurn ?? "")
         hash.update(part: stopReason.rawValue)
         hash.update(part: tokenCount)
         hash.update(part: reasoningIsOpen ? 1 : 0)

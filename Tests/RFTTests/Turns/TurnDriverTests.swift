@@ -112,6 +112,42 @@ import Verifiers
         #expect(groups.joined(by: \.episodes).count { $0.rollout.stopReason != .length } >= 9)
     }
 
+    @Test func stepsGetWhatTheDriverPlayed() throws {
+        guard let setting = try Setting(rows: 5) else { return }
+        let driver = try TurnDriver(
+            Counting(), generator: setting.generator, encoder: setting.encoder, turnLimit: 4)
+        let rows = items + [TurnDriver<Counting>.Item(id: "broken", row: ["limit": -1], key: 1)]
+        let groups = try driver.play(rows, samples: 2)
+        let rewards = try RewardSet([RewardComponent(VerifierRegistry.builtin.make("recorded"))])
+        let prompts = try zip(rows, groups).map { item, group in
+            (
+                prompt: RolloutPrompt(
+                    source: item.id, item: item.id, ids: group.prompt.map { Int32($0) }, text: "", messages: [],
+                    row: item.row, rewards: try rewards.bind(row: item.row, completion: nil, item: item.id)),
+                key: item.key
+            )
+        }
+        var seen: [Int: [EngineAnswer]] = [:]
+        let answers = try TurnEngine(driver).answers(
+            to: prompts, samples: 2, onGroup: { seen[$0] = $1 }, shouldStop: { false })
+        #expect(seen.keys.sorted() == [0, 1, 2, 3])
+        for (index, group) in groups.enumerated() {
+            for (answer, episode) in zip(answers[index], group.episodes) {
+                #expect(answer.ids == episode.rollout.tokens && answer.isSampled == episode.completion.isSampled)
+                #expect(answer.failure == episode.failure && answer.text == episode.rollout.fullText)
+                #expect((answer.lastTurn == nil) == (episode.turns == 1))
+                let sum = episode.stepRewards.compactMap(\.self).reduce(0, +)
+                #expect(episode.failure != nil || answer.recorded?["reward"]?.double == sum)
+                #expect(answer.recorded?["messages"]?.array?.count == 2 * episode.turns - 1)
+                #expect(episode.rollout.answerText == (answer.lastTurn ?? answer.text))
+            }
+            #expect(seen[index]?.map(\.ids) == answers[index].map(\.ids))
+        }
+        #expect(throws: CancellationError.self) {
+            try TurnEngine(driver).answers(to: prompts, samples: 2, onGroup: { _, _ in }, shouldStop: { true })
+        }
+    }
+
     @Test func theRowBudgetChangesNoRollout() throws {
         guard let one = try Setting(rows: 1), let many = try Setting(rows: 64) else { return }
         let plays = try [one, many].map { setting in
