@@ -21,6 +21,10 @@ public enum ModelLoader {
 
     /// The model in a folder, with every weight it needs and no other.
     ///
+    /// Weights that have the right type in the file stay there and are read when they are used (see
+    /// `SafetensorsFile.tensor(named:dtype:isMapped:)` for what that asks of the file); others are converted on all
+    /// threads. So loading takes no longer than reading the files once.
+    ///
     /// A folder in the layout of `transformers` for sequence classification with one label gives a model with a reward
     /// head.
     ///
@@ -73,8 +77,9 @@ public enum ModelLoader {
 
     private static func isTiedHead(_ head: SafetensorsFile.Entry, _ checkpoint: Checkpoint) throws(ModelError) -> Bool {
         guard checkpoint.entry(named: "model.embed_tokens.weight")?.shape == head.shape else { return false }
-        let embedding = try checkpoint.tensor(named: "model.embed_tokens.weight", dtype: .float32)
-        return try (checkpoint.tensor(named: head.name, dtype: .float32) - embedding).sumOfSquares == 0
+        let type = SafetensorsFile.dtype(of: head.type) ?? .float32
+        return try checkpoint.tensor(named: head.name, dtype: type)
+            .isEqual(to: checkpoint.tensor(named: "model.embed_tokens.weight", dtype: type))
     }
 
     /// A JSON file.

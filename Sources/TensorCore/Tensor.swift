@@ -1,5 +1,9 @@
 import CKernels
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// An array of numbers with a shape: a value, shared until written.
 ///
 /// Letters in the shapes of this package: B rows of a batch, T tokens, D model width, H query heads, K key heads,
@@ -84,6 +88,12 @@ public struct Tensor: Sendable {
     /// Whether a gradient is being taken through this tensor.
     public var isTracked: Bool { edge != nil }
 
+    /// Whether both have the same shape, type and bits.
+    package func isEqual(to other: Tensor) -> Bool {
+        guard shape == other.shape, dtype == other.dtype else { return false }
+        return withExtendedLifetime((self, other)) { memcmp(bytes, other.bytes, count * dtype.size) == 0 }
+    }
+
     package var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) + offset * dtype.size }
 
     package var floats: UnsafePointer<Float> {
@@ -91,10 +101,10 @@ public struct Tensor: Sendable {
         return bytes.assumingMemoryBound(to: Float.self)
     }
 
-    /// Memory to write in place; copies first when the storage is shared.
+    /// Memory to write in place; copies first when the storage is shared, or a file.
     package mutating func mutableFloats() -> UnsafeMutablePointer<Float> {
         precondition(dtype == .float32 && edge == nil, "only untracked float32 is written in place")
-        if !isKnownUniquelyReferenced(&storage) {
+        if !isKnownUniquelyReferenced(&storage) || !storage.isWritable {
             let source = floats
             let count = count
             self = Tensor(shape) { $0.update(from: source, count: count) }

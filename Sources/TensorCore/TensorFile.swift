@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -14,10 +16,12 @@ package struct TensorFileError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// A regular file read at given places with `pread`: a file that shrinks meanwhile is an error, not a signal.
+/// A regular file read at given places: copied with `pread`, where a file that shrinks meanwhile is an error, or mapped,
+/// which copies nothing (see `MappedFile` for what happens when the file changes).
 package final class TensorFile {
     private let descriptor: Int32
     private let path: String
+    private var mapping: MappedFile?
     /// Bytes in the file when it was opened.
     package let size: Int
 
@@ -59,15 +63,54 @@ package final class TensorFile {
         let count = shape.reduce(1, *) * dtype.size
         try check(offset, count)
         var failure: TensorFileError?
-        let tensor = Tensor(shape, dtype: dtype, uninitialized: { failure = read(into: $0, at: offset, count: count) })
+        let tensor = Tensor(
+            shape, dtype: dtype, uninitialized: { failure = readOnAllThreads(into: $0, at: offset, count: count) })
         if let failure { throw failure }
         return tensor
+    }
+
+    /// The same tensor as a part of the mapped file where that is possible: its numbers are then read from the file when
+    /// they are used, and nothing is allocated.
+    ///
+    /// - Throws: `TensorFileError` as `tensor(at:shape:dtype:)`.
+    package func mappedTensor(at offset: Int, shape: [Int], dtype: DType) throws(TensorFileError) -> Tensor {
+        let count = shape.reduce(1, *) * dtype.size
+        try check(offset, count)
+        // A number that begins in the middle of another's place cannot be read there.
+        guard offset % dtype.size == 0, count > 0 else { return try tensor(at: offset, shape: shape, dtype: dtype) }
+        let file = try mapped()
+        guard offset + count <= file.size else {
+            throw TensorFileError(path, "became shorter while it was opened: \(file.size) of \(size) bytes are left")
+        }
+        return Tensor(
+            storage: Storage(file, range: offset..<offset + count), offset: 0, shape: shape, dtype: dtype)
+    }
+
+    /// The file as memory, mapped once.
+    package func mapped() throws(TensorFileError) -> MappedFile {
+        if let mapping { return mapping }
+        let file = try MappedFile(descriptor, path: path)
+        mapping = file
+        return file
     }
 
     private func check(_ offset: Int, _ count: Int) throws(TensorFileError) {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
             throw TensorFileError(path, "bytes \(offset) to \(offset) + \(count) are outside its \(size) bytes")
         }
+    }
+
+    private func readOnAllThreads(
+        into pointer: UnsafeMutableRawPointer, at offset: Int, count: Int
+    ) -> TensorFileError? {
+        let block = 8 << 20
+        let failures = Mutex<[TensorFileError]>([])
+        Parallel.forEach((count + block - 1) / block) { index in
+            let start = index * block
+            let failure = read(into: pointer + start, at: offset + start, count: min(block, count - start))
+            if let failure { failures.withLock { $0.append(failure) } }
+        }
+        return failures.withLock { $0.first }
     }
 
     private func read(into pointer: UnsafeMutableRawPointer, at offset: Int, count: Int) -> TensorFileError? {

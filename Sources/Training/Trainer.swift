@@ -67,6 +67,7 @@ public final class Trainer<Goal: Objective> {
     ///   - stop: read before every micro-batch.
     /// - Throws: what the objective throws; nothing has then changed.
     public func step(_ batch: StepBatch<Goal.Batch>, stop: StopSignal? = nil) throws -> StepOutcome {
+        BufferPool.shared.beginStep()
         let parameters = optimizer.parameters.map(\.parameter)
         var sums = StepSums(parameterCount: parameters.count)
         for (index, microBatch) in batch.microBatches.enumerated() {

@@ -30,6 +30,13 @@ struct BenchmarkModel {
         try ModelInitializer.model(configuration: configuration, seed: 7)
     }
 
+    /// A model of the shape of Qwen2.5-0.5B, but for the biases of its projections.
+    static func halfBillion() throws -> LanguageModel {
+        try random(
+            configuration(
+                width: 896, feedForward: 4864, heads: 14, keyHeads: 2, layers: 24, vocabulary: 151_936))
+    }
+
     private static func configuration(
         width: Int = 576, feedForward: Int = 1536, heads: Int = 9, keyHeads: Int = 3, layers: Int = 30,
         vocabulary: Int = 49152

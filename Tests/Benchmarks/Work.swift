@@ -10,6 +10,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case decodeOne = "decode-1"
     case decodeMany = "decode-16"
     case verifiers
+    case loading
     case shards
     case streamMemory = "stream-memory"
     case kernels
@@ -25,6 +26,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .decodeOne: "decoding, 1 sequence"
         case .decodeMany: "decoding, 16 sequences"
         case .verifiers: "calls of a verifier, in the process and in a worker"
+        case .loading: "loading a model of the shape of Qwen2.5-0.5B from the page cache"
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
         case .kernels: "operations of the catalogue"
@@ -71,7 +73,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .verifiers, .shards, .streamMemory, .kernels: false
+        case .verifiers, .loading, .shards, .streamMemory, .kernels: false
         default: true
         }
     }
@@ -103,6 +105,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .verifiers: return try VerifierBenchmark().run(repetitions)
         case .decodeOne: return try DecodingBenchmark(model: model.load(), sequences: 1).run(repetitions)
         case .decodeMany: return try DecodingBenchmark(model: model.load(), sequences: 16).run(repetitions)
+        case .loading: return try LoadingBenchmark(folder: model.folder).run(repetitions)
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
         case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
         case .kernels: return OperationBenchmark().run(repetitions)

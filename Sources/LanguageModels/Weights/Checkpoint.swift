@@ -36,7 +36,7 @@ struct Checkpoint {
 
     func tensor(named name: String, dtype: DType) throws(ModelError) -> Tensor {
         guard let place = index[name] else { throw ModelError("no tensor \(name)") }
-        return try entries[place].file.tensor(named: name, dtype: dtype)
+        return try entries[place].file.tensor(named: name, dtype: dtype, isMapped: true)
     }
 
     private static func shards(of indexURL: URL) throws(ModelError) -> [SafetensorsFile] {

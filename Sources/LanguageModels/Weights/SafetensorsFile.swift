@@ -147,10 +147,16 @@ public final class SafetensorsFile {
 
     /// A tensor, converted to `dtype`.
     ///
-    /// - Parameter dtype: `nil` for the type of the file.
+    /// - Parameters:
+    ///   - dtype: `nil` for the type of the file.
+    ///   - isMapped: whether the numbers may stay in the file and be read from there when they are used: nothing is then
+    ///     copied that has the right type already. The file must be left as it is while the tensor is in use; it may be
+    ///     deleted or replaced, but where it is made shorter in place, the process ends with a message and status 74.
     /// - Throws: `ModelError` if there is none of that name, its numbers are not floating point of 16 or 32 bits, or
     ///   the file cannot be read.
-    public func tensor(named name: String, dtype: DType? = nil) throws(ModelError) -> Tensor {
+    public func tensor(
+        named name: String, dtype: DType? = nil, isMapped: Bool = false
+    ) throws(ModelError) -> Tensor {
         let entry = try required(name)
         guard let stored = Self.dtype(of: entry.type) else {
             throw ModelError(
@@ -159,9 +165,19 @@ public final class SafetensorsFile {
         }
         let (file, start) = (file, dataStart + entry.range.lowerBound)
         let tensor = try readingFiles { () throws(TensorFileError) in
-            try file.tensor(at: start, shape: entry.shape, dtype: stored)
+            isMapped
+                ? try file.mappedTensor(at: start, shape: entry.shape, dtype: stored)
+                : try file.tensor(at: start, shape: entry.shape, dtype: stored)
         }
         return tensor.converted(to: dtype ?? stored)
+    }
+
+    /// 16 bytes for each 4 MiB of the file; they tell apart contents that differ by accident.
+    ///
+    /// - Throws: `ModelError` if the file cannot be read.
+    package func blockDigests() throws(ModelError) -> [UInt8] {
+        let file = file
+        return try readingFiles { () throws(TensorFileError) in try file.mapped() }.blockDigests
     }
 
     /// The numbers of a tensor of type `I64` or `I32`, row-major.

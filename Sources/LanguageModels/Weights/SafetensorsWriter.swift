@@ -51,8 +51,8 @@ public enum SafetensorsWriter {
             offset = end
         }
         var header = Array(object(members).text().utf8)
-        // Spaces after the JSON let the numbers start at a multiple of eight bytes.
-        header += repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+        // Spaces after the JSON let the numbers start at a cache line, for readers that map the file.
+        header += repeatElement(UInt8(ascii: " "), count: (64 - (header.count + 8) % 64) % 64)
         let length = UInt64(header.count)
         let lengthBytes = (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) }
         let start = lengthBytes + header

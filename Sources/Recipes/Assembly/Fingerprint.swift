@@ -1,4 +1,5 @@
 import Foundation
+import LanguageModels
 import TextCore
 import Tokenization
 
@@ -36,10 +37,15 @@ struct Fingerprint {
         }.sorted().map { folder + "/" + $0 }
     }
 
-    /// One hash over the content of files, in order.
+    /// One hash over the content of files, in order. Weights go into it as digests of their blocks, which take no longer
+    /// than reading them once.
     static func hash(_ paths: [String]) throws -> JSON {
         var hash = SHA256()
         for path in paths {
+            if path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) {
+                hash.update(try SafetensorsFile(reading: URL(fileURLWithPath: path)).blockDigests())
+                continue
+            }
             guard let file = FileHandle(forReadingAtPath: path) else {
                 throw CommandFailure(message: "\(path): no such file", status: .missing)
             }
