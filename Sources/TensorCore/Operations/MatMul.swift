@@ -2,12 +2,16 @@
 ///
 /// - Parameters:
 ///   - x: [N, in], `float32`; more leading dimensions count as rows.
-///   - weight: [out, in]; `float32`, or `bfloat16` or `float16` when it is frozen.
+///   - weight: [out, in]; `float32`, or any other type when it is frozen.
 ///   - bias: [out].
 ///   - rowwise: whether a row's result must not depend, to the bit, on the other rows of `x`, as generation needs it; up
 ///     to 32 rows it never does. Many rows are then slower.
 /// - Returns: [N, out].
 public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil, rowwise: Bool = false) -> Tensor {
+    if let matrix = weight.quantized {
+        let product = linear(x, matrix, rowwise: rowwise)
+        return bias.map { product + $0 } ?? product
+    }
     let (outputs, depth) = (weight.shape[0], weight.shape[1])
     precondition(
         weight.shape.count == 2 && x.columns == depth, "a weight of shape \(weight.shape) for \(x.shape)")
