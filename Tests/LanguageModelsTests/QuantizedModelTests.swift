@@ -17,7 +17,9 @@ import TextCore
         let url = Self.fixtures.appendingPathComponent("\(name).safetensors")
         let file = try SafetensorsFile(reading: url)
         let original = try file.tensor(named: "original")
-        let theirs = try NF4Entry("weight", shape: original.shape, in: file).matrix()
+        let theirs = try NF4Entry("weight", shape: original.shape) {
+            file.entry(named: $0) == nil ? nil : file
+        }.matrix()
         #expect(bits(Tensor(theirs)) == bits(try file.tensor(named: "dequantised")))
         let ours = try #require(theirs.quantization.quantized(original)?.quantized as? NF4Matrix)
         let folder = try TemporaryFolder()
@@ -52,7 +54,8 @@ import TextCore
     @Test func whatIsSavedLoadsToTheSameBits() throws {
         let model = try ModelLoader.load(folder: Self.fixtures.appendingPathComponent("llama"), dtype: .bfloat16)
         let folder = try TemporaryFolder()
-        try model.save(to: folder.url)
+        // In files so small that codes and their scales are in different ones.
+        try model.save(to: folder.url, shardLimit: 2100)
         let again = try ModelLoader.load(folder: folder.url, dtype: .bfloat16)
         #expect(again.files.configuration["quantization_config"]?["bnb_4bit_quant_type"] == "nf4")
         #expect(again.quantization == model.quantization)

@@ -12,7 +12,8 @@ package struct NF4Entry {
     private let numberType: DType
     /// Of double quantisation; `nil` where scales are numbers.
     private let nested: (blockSize: Int, offset: Float)?
-    private let file: SafetensorsFile
+    /// The file that holds a tensor: a checkpoint may cut between codes and scales.
+    private let file: (String) -> SafetensorsFile?
 
     /// The tensor that says what the others mean, by the format's name.
     package static func stateKey(_ name: String, format: String = "nf4") -> String {
@@ -25,12 +26,17 @@ package struct NF4Entry {
             .map { "\(name).\($0)" }
     }
 
+    /// - Parameter file: the file that holds a tensor; `nil` where there is none of the name.
     /// - Throws: `ModelError` with everything that is wrong: keys that are missing, sizes that do not match, values that
     ///   the format does not have.
-    package init(_ name: String, shape: [Int], in file: SafetensorsFile) throws(ModelError) {
+    package init(
+        _ name: String, shape: [Int], in file: @escaping (String) -> SafetensorsFile?
+    ) throws(ModelError) {
         (self.name, self.shape, self.file) = (name, shape, file)
+        let key = Self.stateKey(name)
+        guard let stateFile = file(key) else { throw ModelError("has no tensor \(key)") }
         var reader = ConfigurationReader(
-            try Self.state(Self.stateKey(name), in: file), location: "\(file.url.path): tensor \(Self.stateKey(name))")
+            try Self.state(key, in: stateFile), location: "\(stateFile.url.path): tensor \(key)")
         reader.refuse("quant_type", unless: { $0 == "nf4" }, because: "Hone reads nf4")
         blockSize = reader.blockSize("blocksize", among: Quantization.blockSizes)
         numberType = reader.numberType()
@@ -43,10 +49,12 @@ package struct NF4Entry {
         let blocks = (count + blockSize - 1) / blockSize
         reader.expect(name, bytes: (count + 1) / 2, in: file)
         reader.expect(name + ".quant_map", type: "F32", [16], in: file)
-        if file.entry(named: name + ".nested_absmax") != nil || reader["nested_blocksize"] != nil {
+        if file(name + ".nested_absmax") != nil || reader["nested_blocksize"] != nil {
             let size = reader.blockSize("nested_blocksize", among: Quantization.blockSizes)
             let offset = reader.optionalNumber("nested_offset")
-            if offset == nil { reader.problem("`nested_offset` is missing or no number") }
+            if offset.map({ abs($0) > Double(Float.greatestFiniteMagnitude) }) ?? true {
+                reader.problem("`nested_offset` is missing or no number")
+            }
             nested = (size, Float(offset ?? 0))
             reader.refuse(
                 "nested_dtype", unless: { $0 == "float32" }, because: "Hone reads scales of scales in float32")
@@ -73,15 +81,20 @@ package struct NF4Entry {
         }
     }
 
+    private func holder(_ key: String) throws(ModelError) -> SafetensorsFile {
+        guard let file = file(key) else { throw ModelError("has no tensor \(key)") }
+        return file
+    }
+
     /// The matrix; its codes stay in the file.
     ///
     /// - Throws: `ModelError` if a scale or a map is not what the format says, or the file cannot be read.
     package func matrix() throws(ModelError) -> NF4Matrix {
         func problem(_ key: String, _ text: String) -> ModelError {
-            ModelError("tensor \(name).\(key): \(text)", location: file.url.path)
+            ModelError("tensor \(name).\(key): \(text)", location: file("\(name).\(key)")?.url.path)
         }
         func numbers(_ key: String) throws(ModelError) -> Tensor {
-            let tensor = try file.tensor(named: "\(name).\(key)")
+            let tensor = try holder("\(name).\(key)").tensor(named: "\(name).\(key)")
             if !tensor.isFinite { throw problem(key, "has infinite or NaN numbers; the file is damaged") }
             return tensor
         }
@@ -91,13 +104,14 @@ package struct NF4Entry {
         let scales: NF4Matrix.Scales
         if let nested {
             scales = .quantized(
-                codes: try file.storage(named: name + ".absmax"), map: try numbers("nested_quant_map"),
+                codes: try holder(name + ".absmax").storage(named: name + ".absmax"),
+                map: try numbers("nested_quant_map"),
                 scales: try numbers("nested_absmax"), offset: nested.offset, blockSize: nested.blockSize)
         } else {
             scales = .plain(try numbers("absmax"))
         }
         return NF4Matrix(
-            shape: shape, codes: try file.storage(named: name), scales: scales, blockSize: blockSize,
+            shape: shape, codes: try holder(name).storage(named: name), scales: scales, blockSize: blockSize,
             numberType: numberType)
     }
 }
@@ -119,16 +133,20 @@ extension ConfigurationReader {
         return type
     }
 
-    fileprivate mutating func expect(_ name: String, type: String, _ shape: [Int], in file: SafetensorsFile) {
-        guard let entry = file.entry(named: name) else { return problem("tensor \(name) \(type) \(shape) is missing") }
+    fileprivate mutating func expect(
+        _ name: String, type: String, _ shape: [Int], in file: (String) -> SafetensorsFile?
+    ) {
+        guard let entry = file(name)?.entry(named: name) else {
+            return problem("tensor \(name) \(type) \(shape) is missing")
+        }
         if entry.type != type || entry.shape != shape {
             problem("tensor \(name) is \(entry.type) \(entry.shape), and its state asks for \(type) \(shape)")
         }
     }
 
     /// Codes may be stored under any type of number (`bnb_4bit_quant_storage`); their bytes are the same.
-    fileprivate mutating func expect(_ name: String, bytes: Int, in file: SafetensorsFile) {
-        guard let entry = file.entry(named: name) else { return problem("tensor \(name) is missing") }
+    fileprivate mutating func expect(_ name: String, bytes: Int, in file: (String) -> SafetensorsFile?) {
+        guard let entry = file(name)?.entry(named: name) else { return problem("tensor \(name) is missing") }
         if entry.range.count != bytes {
             problem("tensor \(name) is \(entry.range.count) bytes of codes, and its state asks for \(bytes)")
         }

@@ -38,8 +38,8 @@ struct Checkpoint {
     ///
     /// - Throws: `ModelError` if its parts are missing or do not fit each other or the shape.
     func nf4(named name: String, shape: [Int]) throws(ModelError) -> NF4Entry? {
-        guard let place = index[NF4Entry.stateKey(name)] else { return nil }
-        return try NF4Entry(name, shape: shape, in: entries[place].file)
+        guard index[NF4Entry.stateKey(name)] != nil else { return nil }
+        return try NF4Entry(name, shape: shape) { key in index[key].map { entries[$0].file } }
     }
 
     /// The same, in the numbers of the file and copied: none of the file stays in memory.
