@@ -145,6 +145,10 @@ enum ReferenceAssembly {
         }
         return [
             "hone": hashes["hone"] ?? .null, "weights": .array(weights),
+            // What the base is quantised to is another model.
+            "quantization": preparation.loaded.recipe.adapter.quantization(numberType: .float32).map {
+                .string("\($0.format.rawValue) \($0.blockSize)")
+            } ?? .null,
             "dtype": .string(preparation.loaded.recipe.model.dtype.rawValue),
             "ld_alpha": lengthDiscount.map { .number($0) } ?? .null,
         ]

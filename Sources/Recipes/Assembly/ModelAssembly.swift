@@ -13,7 +13,10 @@ enum ModelAssembly {
         let recipe = loaded.recipe
         let model: LanguageModel
         if let path = recipe.model.path {
-            model = try ModelLoader.load(folder: path.url, dtype: try baseType(loaded))
+            let type = try baseType(loaded)
+            model = try ModelLoader.load(
+                folder: path.url, dtype: type, quantization: recipe.adapter.quantization(numberType: type))
+            try checkQuantization(model, loaded)
             // A reward model has no logits to train.
             if recipe.method != .reward { try model.requireLanguageHead(location: path.absolute) }
         } else {
@@ -40,6 +43,7 @@ enum ModelAssembly {
     /// The type of frozen weights; trained ones are always `float32`.
     private static func baseType(_ loaded: LoadedRecipe) throws -> DType {
         let recipe = loaded.recipe
+        if recipe.model.dtype == .auto, recipe.adapter.type == .qlora { return .bfloat16 }
         guard recipe.model.dtype == .bf16 else { return .float32 }
         guard recipe.adapter.type != .full else {
             throw loaded.problem(
@@ -49,9 +53,34 @@ enum ModelAssembly {
         }
         return .bfloat16
     }
+
+    /// A folder may hold quantised weights of its own.
+    private static func checkQuantization(_ model: LanguageModel, _ loaded: LoadedRecipe) throws {
+        guard let quantization = model.quantization else { return }
+        let adapter = loaded.recipe.adapter
+        let path = loaded.recipe.model.path?.absolute ?? ""
+        if adapter.type == .full {
+            throw loaded.problem(
+                at: "adapter.type", "adapter.type is full, but the weights of \(path) are in 4 bits",
+                why: "Updates are far smaller than the steps between sixteen levels",
+                fix: "Write `adapter: qlora`, or take the model that is not quantised")
+        }
+        if adapter.type == .qlora, adapter.groupSize != quantization.blockSize {
+            throw loaded.problem(
+                at: "adapter.group_size",
+                "adapter.group_size is \(adapter.groupSize), but the weights of \(path) are quantised already, in blocks "
+                    + "of \(quantization.blockSize)",
+                why: "They are used as they are", fix: "Write `group_size: \(quantization.blockSize)`")
+        }
+    }
 }
 
 extension AdapterSettings {
+    /// How the base is quantised; `nil` if it is not.
+    func quantization(numberType: DType) -> Quantization? {
+        type == .qlora ? Quantization(blockSize: groupSize, numberType: numberType) : nil
+    }
+
     /// The same in PEFT's words.
     var configuration: AdapterConfiguration {
         let targets: AdapterConfiguration.Targets =

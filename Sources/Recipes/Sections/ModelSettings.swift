@@ -46,7 +46,9 @@ extension ModelSettings: RecipeSection {
         fields: [
             Field("path", \.path, "Folder of the model, in Hugging Face layout.", exists: .folder),
             Field("init", \.initial, "New random weights instead of a folder."),
-            Field("dtype", \.dtype, "How weights are stored while training."),
+            Field(
+                "dtype", \.dtype,
+                "How weights are stored while training; `auto` is float32, and bf16 with adapter qlora."),
             Field("chat_template", \.chatTemplate, "`auto` is the model's own; else a Jinja file.", exists: .file),
         ])
 
