@@ -9,6 +9,7 @@
 #define TILE_VECTORS 1
 #define SMALL_VECTORS 2
 #define SMALL_ROWS(vectors) ((vectors) == 2 ? 3 : 6)
+#define HONE_AVX2
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels.inc"
 #pragma clang attribute pop

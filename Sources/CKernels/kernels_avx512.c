@@ -9,6 +9,7 @@
 #define TILE_VECTORS 3
 #define SMALL_VECTORS 4
 #define SMALL_ROWS(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : (vectors) == 2 ? 12 : 16)
+#define HONE_AVX512
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #include "kernels.inc"
 #pragma clang attribute pop

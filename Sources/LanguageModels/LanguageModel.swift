@@ -112,6 +112,14 @@ public final class LanguageModel: Module {
         }
     }
 
+    /// How the layers of the blocks are quantised; `nil` if none is.
+    public var quantization: Quantization? {
+        linearLayers.lazy.compactMap { $0.weight.value.quantized?.quantization }.first
+    }
+
+    /// Bytes of all weights where they are kept, the adapter's included.
+    public var storedByteCount: Int { namedParameters.reduce(0) { $0 + $1.parameter.value.storedByteCount } }
+
     // MARK: Forward
 
     /// The hidden states after the last norm.

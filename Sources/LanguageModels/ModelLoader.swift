@@ -28,25 +28,49 @@ public enum ModelLoader {
     /// A folder in the layout of `transformers` for sequence classification with one label gives a model with a reward
     /// head.
     ///
+    /// Matrices that bitsandbytes quantised (see `Quantization`) stay so in the layers of the blocks.
+    ///
     /// - Parameters:
     ///   - dtype: how matrices are stored; norms, biases and the reward head are always `float32`. Only `float32` can be
     ///     trained whole.
+    ///   - quantization: in what the matrices of the blocks' linear layers are quantised while they are read, one after
+    ///     the other; `nil` to leave them as they are.
     ///   - precision: of the products with weights; unless given, `bfloat16` for matrices in `bfloat16`.
     /// - Throws: `ModelError` if a file is missing or damaged, the family or a setting is not supported, or tensors
     ///   are missing, unknown or of another shape (all of them at once).
     public static func load(
-        folder: URL, dtype: DType = .float32, precision: Precision? = nil
+        folder: URL, dtype: DType = .float32, quantization: Quantization? = nil, precision: Precision? = nil
     ) throws(ModelError) -> LanguageModel {
         let (configuration, files) = try configuration(folder: folder)
         let checkpoint = try Checkpoint(folder: folder)
         try audit(checkpoint, configuration, location: folder.path)
         let model = try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
             let isMatrix = specification.shape.count > 1 && specification.name != LanguageModel.rewardHeadName
-            return Parameter(try checkpoint.tensor(named: specification.name, dtype: isMatrix ? dtype : .float32))
+            let type = isMatrix ? dtype : .float32
+            if let entry = try checkpoint.nf4(named: specification.name, shape: specification.shape) {
+                let packed = Tensor(try entry.matrix())
+                return Parameter(specification.isBlockMatrix ? packed : packed.converted(to: type))
+            }
+            if let quantization, specification.isBlockMatrix {
+                return Parameter(
+                    try quantized(specification.name, checkpoint, quantization, location: folder.path))
+            }
+            return Parameter(try checkpoint.tensor(named: specification.name, dtype: type))
         }
         try checkpoint.checkUnchanged()
         model.precision = precision ?? (dtype == .bfloat16 ? .bfloat16 : .float32)
         return model
+    }
+
+    private static func quantized(
+        _ name: String, _ checkpoint: Checkpoint, _ quantization: Quantization, location: String
+    ) throws(ModelError) -> Tensor {
+        guard let packed = quantization.quantized(try checkpoint.copy(named: name)) else {
+            throw ModelError(
+                "tensor \(name): has infinite or NaN numbers, so no block of it can be scaled; the model is damaged",
+                location: location)
+        }
+        return packed
     }
 
     /// Compares names and shapes both ways.
@@ -57,6 +81,16 @@ public enum ModelLoader {
         var known: Set<String> = []
         for weight in configuration.weights {
             known.insert(weight.name)
+            do {
+                if try checkpoint.nf4(named: weight.name, shape: weight.shape) != nil {
+                    known.formUnion(NF4Entry.companions(of: weight.name))
+                    continue
+                }
+            } catch {
+                known.formUnion(NF4Entry.companions(of: weight.name))
+                problems.append(error.description)
+                continue
+            }
             guard let entry = checkpoint.entry(named: weight.name) else {
                 problems.append("tensor \(weight.name) \(weight.shape) is missing")
                 continue

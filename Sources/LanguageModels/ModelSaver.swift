@@ -9,7 +9,8 @@ extension LanguageModel {
     /// With a reward head the folder is one for `AutoModelForSequenceClassification`.
     ///
     /// - Parameters:
-    ///   - dtype: the type of the numbers in the file; `nil` for the type each weight has.
+    ///   - dtype: the type of the numbers in the file; `nil` for the type each weight has, where quantised matrices are
+    ///     written as bitsandbytes does.
     ///   - copyingTokenizerFrom: a folder with the tokenizer's files; `nil` for none.
     ///   - shardLimit: bytes of numbers in one file.
     /// - Throws: `ModelError` if a file cannot be read or written.
@@ -18,10 +19,14 @@ extension LanguageModel {
         shardLimit: Int = 5_000_000_000
     ) throws(ModelError) {
         try Self.makeFolder(folder)
-        let items = baseParameters.map { SafetensorsWriter.Item($0.name, $0.parameter.value.detached, dtype: dtype) }
+        let items = baseParameters.flatMap { name, parameter in
+            if dtype == nil, let matrix = parameter.value.quantized as? NF4Matrix { return matrix.items(name) }
+            return [SafetensorsWriter.Item(name, parameter.value.detached, dtype: dtype)]
+        }
         try SafetensorsWriter.writeModel(items, to: folder, shardLimit: shardLimit)
         try SafetensorsWriter.write(
-            savedConfiguration(dtype: dtype ?? outputEmbedding.value.dtype),
+            savedConfiguration(
+                dtype: dtype ?? outputEmbedding.value.dtype, quantization: dtype == nil ? quantization : nil),
             to: folder.appendingPathComponent("config.json"))
         if let generation = files.generation {
             try SafetensorsWriter.write(generation, to: folder.appendingPathComponent("generation_config.json"))
@@ -29,9 +34,10 @@ extension LanguageModel {
         if let tokenizer { try Self.copyTokenizer(from: tokenizer, to: folder) }
     }
 
-    private func savedConfiguration(dtype: DType) -> JSON {
+    private func savedConfiguration(dtype: DType, quantization: Quantization?) -> JSON {
         guard var members = files.configuration.object else { return files.configuration }
         members[members["torch_dtype"] == nil ? "dtype" : "torch_dtype"] = .string(dtype.rawValue)
+        members["quantization_config"] = quantization?.configuration
         return .object(members)
     }
 

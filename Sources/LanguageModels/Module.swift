@@ -22,6 +22,9 @@ public struct WeightSpecification: Sendable, Hashable {
     public let shape: [Int]
     /// What it is in a model from scratch.
     public let initial: InitialWeight
+
+    /// Whether it is the matrix of a linear layer of a block: what is quantised of a model.
+    var isBlockMatrix: Bool { shape.count == 2 && name.hasPrefix("model.layers.") }
 }
 
 /// Where a model that is being made gets its weights from: a checkpoint, a random stream, or nowhere (to list them).

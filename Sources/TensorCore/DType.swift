@@ -6,7 +6,18 @@ public enum DType: String, Sendable, CaseIterable {
     case bfloat16
     /// IEEE 754 half precision: read from files, converted before use.
     case float16
+    /// Codes and scales of a frozen matrix (see `QuantizedMatrix`): only `linear` and `converted(to:)` read it.
+    case quantized
 
-    /// Bytes of one number.
-    public var size: Int { self == .float32 ? 4 : 2 }
+    /// Types that a file holds number by number.
+    public static let numbers: [DType] = [.float32, .bfloat16, .float16]
+
+    /// Bytes of one number; 0 where numbers have no place of their own.
+    public var size: Int {
+        switch self {
+        case .float32: 4
+        case .bfloat16, .float16: 2
+        case .quantized: 0
+        }
+    }
 }

@@ -124,6 +124,11 @@ public struct Tensor: Sendable {
     /// The numbers in another format: `bfloat16` and `float16` are rounded to nearest, ties to even. Not tracked.
     public func converted(to target: DType) -> Tensor {
         if target == dtype { return detached }
+        precondition(target != .quantized, "Quantization makes quantised matrices")
+        if let quantized {
+            let exact = target == .bfloat16 ? target : .float32
+            return Tensor(unpacking: quantized, as: exact).converted(to: target)
+        }
         let count = count
         let kernels = Kernels.current
         switch (dtype, target) {

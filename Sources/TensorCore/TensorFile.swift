@@ -86,6 +86,18 @@ package final class TensorFile {
             storage: Storage(file, range: offset..<offset + count), offset: 0, shape: shape, dtype: dtype)
     }
 
+    /// Bytes as a part of the mapped file.
+    ///
+    /// - Throws: `TensorFileError` if they are not all in the file, or it cannot be mapped.
+    package func mappedStorage(at offset: Int, byteCount: Int) throws(TensorFileError) -> Storage {
+        try check(offset, byteCount)
+        let file = try mapped()
+        guard offset + byteCount <= file.size else {
+            throw TensorFileError(path, "became shorter while it was opened: \(file.size) of \(size) bytes are left")
+        }
+        return Storage(file, range: offset..<offset + byteCount)
+    }
+
     /// The file as memory, mapped once.
     package func mapped() throws(TensorFileError) -> MappedFile {
         if let mapping { return mapping }
@@ -158,6 +170,14 @@ package final class TensorFileWriter {
     package func write(_ tensor: Tensor) throws(TensorFileError) {
         let failure = withExtendedLifetime(tensor) {
             write(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.count * tensor.dtype.size))
+        }
+        if let failure { throw failure }
+    }
+
+    /// Appends bytes.
+    package func write(_ bytes: Storage) throws(TensorFileError) {
+        let failure = withExtendedLifetime(bytes) {
+            write(UnsafeRawBufferPointer(start: bytes.pointer, count: bytes.byteCount))
         }
         if let failure { throw failure }
     }

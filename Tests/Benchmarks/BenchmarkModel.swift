@@ -67,6 +67,7 @@ struct BenchmarkModel {
         let isNarrow = precision == .bf16 && adapter != .full
         return try ModelLoader.load(
             folder: URL(fileURLWithPath: folder), dtype: isNarrow ? .bfloat16 : .float32,
+            quantization: adapter == .qlora ? Quantization(numberType: .bfloat16) : nil,
             precision: precision.products)
     }
 

@@ -10,6 +10,7 @@ import TextCore
         ("full", ["sft.neftune_alpha": 5, "train.micro_batch_size": "auto"]),
         ("packed", ["sequence.packing": true, "train.global_batch_size": 2, "train.micro_batch_size": 1]),
         ("lora", ["adapter": ["type": "lora", "rank": 4, "dropout": 0.1]]),
+        ("qlora", ["adapter": ["type": "qlora", "rank": 4, "dropout": 0.1]]),
         ("dora", ["adapter": ["type": "dora", "rank": 2], "data.val_fraction": 0.2]),
     ]
 

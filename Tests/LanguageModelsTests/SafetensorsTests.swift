@@ -103,7 +103,7 @@ import TextCore
         let folder = try TemporaryFolder()
         let url = folder.file("x.safetensors")
         let values = Tensor([1.5, -0.25, 3, .infinity, 0, 1e-3], shape: [2, 3])
-        let types = DType.allCases
+        let types = DType.numbers
         try SafetensorsWriter.write(
             types.map { .init($0.rawValue, values, dtype: $0) } + [.init("empty", .zeros([0, 4]))], to: url)
         let file = try SafetensorsFile(reading: url)

@@ -475,15 +475,38 @@ extension BadRecipe {
                 #"recipe.yaml:4:29: adapter.rank is written, but adapter.type is full. Full fine-tuning changes all weights and has no adapter to apply it to. Remove it, or write `type: lora`."#
             ]),
         BadRecipe(
-            "qlora",
+            "eight bits and a group of 48",
             #"""
             schema: 1
             model: model
             data: rows.jsonl
-            adapter: qlora
+            adapter: {type: qlora, base_bits: 8, group_size: 48}
             """#,
             [
-                #"recipe.yaml:4:10: adapter.type: qlora is not available in this version, which has lora, dora, full. Running something else instead would not be what was asked for. Write `type: lora`; it needs the memory of the whole model, not a quarter of it."#
+                #"recipe.yaml:4:35: adapter.base_bits is 8, but this version has bases of 4 bits. Another precision would be another run than the recipe describes. Write `base_bits: 4`, or `type: lora` for a base of 16 or 32 bits."#,
+                #"recipe.yaml:4:50: adapter.group_size is 48, but it must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096. NF4 has blocks of these sizes. Write `group_size: 64`, or leave it out."#,
+            ]),
+        BadRecipe(
+            "bits of a base that is not quantised",
+            #"""
+            schema: 1
+            model: model
+            data: rows.jsonl
+            adapter: {type: lora, base_bits: 4}
+            """#,
+            [
+                #"recipe.yaml:4:34: adapter.base_bits is written, but adapter.type is lora. Without qlora the base keeps its precision. Remove it, or write `type: qlora`."#
+            ]),
+        BadRecipe(
+            "qlora of a new model",
+            #"""
+            schema: 1
+            model: {init: {config: model/config.json, tokenizer: model}}
+            data: rows.jsonl
+            adapter: {type: qlora}
+            """#,
+            [
+                #"recipe.yaml:4:17: adapter.type asks for an adapter, but model.init makes new weights. A random model would stay random under its adapter. Write `adapter: full`."#
             ]),
         BadRecipe(
             "unknown adapter",

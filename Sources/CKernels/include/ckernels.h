@@ -146,6 +146,22 @@ typedef void hone_multiply_rows(int64_t rows, int64_t words, const float *a, int
                                 const float *next, int64_t columns, int adding, const float *bias, float *c,
                                 int64_t c_stride);
 
+// To what the numbers of a packed matrix are rounded when it is unpacked.
+typedef enum { HONE_ROUND_NOT, HONE_ROUND_BFLOAT16, HONE_ROUND_FLOAT16 } hone_rounding;
+
+// A matrix in NF4: sixteen levels times the scale of their block, blocks running through the row-major matrix.
+typedef struct {
+    const uint8_t *codes;        // two in a byte, the first in the high half
+    const uint8_t *scale_codes;  // one for each block; null if `scales` has one for each block
+    const float *scales;         // with codes: one for each `scale_block` blocks
+    const float *scale_map;      // 256; scale = scale_map[code] * scales[block / scale_block] + offset
+    float offset;
+    int32_t block;  // weights; even
+    int32_t scale_block;
+    hone_rounding rounding;
+    int64_t columns;
+} hone_nf4;
+
 #define HONE_DRAW_BLOCKS(columns) ((columns) / 1024 + 1)
 
 typedef struct {
@@ -255,6 +271,13 @@ typedef struct {
 
     // Philox4x32-10: y[i] uniform in [0, 1) from word (first + i) of the stream with this key and high counter words.
     void (*uniform)(int64_t first, int64_t count, uint64_t key, uint64_t stream, float *y);
+
+    // Packs `count` weights, from the start of a block on: two codes in a byte (the last half byte is that of 0 where
+    // the count is odd), and the largest magnitude of each block, NaN or infinite if a weight is.
+    void (*quantize_nf4)(int64_t count, int64_t block, const float *x, uint8_t *codes, float *scales);
+    // out[r * stride + c] = weight [first_row + r, first_column + c], as bfloat16 or float32.
+    void (*unpack_nf4)(const hone_nf4 *matrix, int64_t first_row, int64_t rows, int64_t first_column, int64_t columns,
+                       int to_bfloat16, void *out, int64_t stride);
 } hone_kernel_table;
 
 // Rows that one call of `prefixed_attention` may take, the keys of a block, and the floats of scratch that the attention

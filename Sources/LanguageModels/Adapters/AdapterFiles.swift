@@ -12,7 +12,9 @@ extension LanguageModel {
         guard let adapter else { throw ModelError("there is no adapter to save", location: folder.path) }
         try Self.makeFolder(folder)
         let items = adapter.namedParameters(of: self).map { SafetensorsWriter.Item($0.name, $0.parameter.value) }
-        try SafetensorsWriter.write(items, to: folder.appendingPathComponent("adapter_model.safetensors"))
+        let metadata = ["format": "pt"].merging(Quantization.metadata(quantization)) { first, _ in first }
+        try SafetensorsWriter.write(
+            items, to: folder.appendingPathComponent("adapter_model.safetensors"), metadata: metadata)
         try SafetensorsWriter.write(
             adapter.configuration.json(paths: adapter.paths, baseModel: baseModel, hasRewardHead: hasRewardHead),
             to: folder.appendingPathComponent("adapter_config.json"), sortedKeys: true)

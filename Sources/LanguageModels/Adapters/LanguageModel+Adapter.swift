@@ -69,7 +69,8 @@ extension LanguageModel {
         adapter = nil
     }
 
-    /// Adds the adapter's differences to the weights, rounds these to their type, and takes the adapter away.
+    /// Adds the adapter's differences to the weights, rounds these to their type, and takes the adapter away. Quantised
+    /// weights become `float32`.
     ///
     /// - Returns: how far the logits moved; rounding alone should move them.
     /// - Throws: `ModelError` if there is no adapter, or a merged weight is infinite or NaN; the model is then as it was.
@@ -83,13 +84,20 @@ extension LanguageModel {
             guard weight.isFinite else {
                 throw ModelError("the adapter of \(layer.path) makes infinite or NaN weights; it cannot be merged")
             }
-            merged.append((layer, weight.converted(to: layer.weight.value.dtype)))
+            // Quantised anew it would lose what training gained; as numbers it loses nothing.
+            let type = layer.weight.value.quantized == nil ? layer.weight.value.dtype : .float32
+            merged.append((layer, weight.converted(to: type)))
         }
         let before = probe()
         for (layer, weight) in merged { layer.weight.value = weight }
         removeAdapter()
         return Self.report(before, probe())
     }
+
+    /// How far another model's logits are from this one's, such as those of a merged model from the trained one's.
+    ///
+    /// - Precondition: both have the same vocabulary, and both or neither a reward head.
+    public func difference(to other: LanguageModel) -> MergeReport { Self.report(probe(), other.probe()) }
 
     /// Logits (or rewards) of a short row whose ids are spread over the vocabulary.
     private func probe() -> Tensor {

@@ -51,7 +51,7 @@ extension ConfigurationReader {
         for key in ["attention_dropout", "resid_pdrop", "embd_pdrop", "hidden_dropout"] {
             refuse(key, unless: isZero, because: "Hone has no dropout inside the base model; set it to 0")
         }
-        refuse("quantization_config", because: "Hone reads weights in float32, bfloat16 and float16; dequantise first")
+        checkQuantization()
         for key in ["use_bidirectional_attention", "is_encoder_decoder", "add_cross_attention"] {
             refuse(key, unless: isFalse, because: "Hone has causal decoders only")
         }

@@ -4,7 +4,7 @@ public import TensorCore
 public final class Linear: Module {
     /// The layer's name in the checkpoint, without `.weight`.
     public let path: String
-    /// [out, in].
+    /// [out, in]; possibly quantised where it is frozen.
     public let weight: Parameter
     /// [out].
     public let bias: Parameter?

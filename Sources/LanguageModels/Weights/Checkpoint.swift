@@ -34,6 +34,20 @@ struct Checkpoint {
 
     func entry(named name: String) -> SafetensorsFile.Entry? { index[name].map { entries[$0].entry } }
 
+    /// The matrix of that name in NF4; `nil` if the checkpoint does not have it quantised.
+    ///
+    /// - Throws: `ModelError` if its parts are missing or do not fit each other or the shape.
+    func nf4(named name: String, shape: [Int]) throws(ModelError) -> NF4Entry? {
+        guard index[NF4Entry.stateKey(name)] != nil else { return nil }
+        return try NF4Entry(name, shape: shape) { key in index[key].map { entries[$0].file } }
+    }
+
+    /// The same, in the numbers of the file and copied: none of the file stays in memory.
+    func copy(named name: String) throws(ModelError) -> Tensor {
+        guard let place = index[name] else { throw ModelError("no tensor \(name)") }
+        return try entries[place].file.tensor(named: name)
+    }
+
     func tensor(named name: String, dtype: DType) throws(ModelError) -> Tensor {
         guard let place = index[name] else { throw ModelError("no tensor \(name)") }
         return try entries[place].file.tensor(named: name, dtype: dtype, isMapped: true)

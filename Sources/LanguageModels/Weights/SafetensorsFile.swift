@@ -190,6 +190,24 @@ public final class SafetensorsFile {
         return try readingFiles { () throws(TensorFileError) in try file.mapped() }.blockDigests
     }
 
+    /// The bytes of a tensor of any type, copied.
+    ///
+    /// - Throws: `ModelError` if there is none of that name, or the file cannot be read.
+    package func bytes(named name: String) throws(ModelError) -> [UInt8] {
+        let entry = try required(name)
+        let (file, start) = (file, dataStart + entry.range.lowerBound)
+        return try readingFiles { () throws(TensorFileError) in try file.bytes(at: start, count: entry.range.count) }
+    }
+
+    /// The same where they lie in the file (see `tensor(named:dtype:isMapped:)` for what that asks of it).
+    func storage(named name: String) throws(ModelError) -> Storage {
+        let entry = try required(name)
+        let (file, start) = (file, dataStart + entry.range.lowerBound)
+        return try readingFiles { () throws(TensorFileError) in
+            try file.mappedStorage(at: start, byteCount: entry.range.count)
+        }
+    }
+
     /// The numbers of a tensor of type `I64` or `I32`, row-major.
     ///
     /// - Throws: `ModelError` if there is none of that name, it is of another type, or the file cannot be read.

@@ -10,20 +10,37 @@ public enum SafetensorsWriter {
         /// The name in the file.
         public let name: String
         let shape: [Int]
-        let dtype: DType
-        let tensor: () -> Tensor
+        let type: String
+        let byteCount: Int
+        let content: () -> Content
+
+        /// What is written: numbers, or bytes as they are.
+        enum Content {
+            case numbers(Tensor)
+            case bytes(Storage)
+        }
 
         /// - Parameters:
         ///   - tensor: the numbers.
         ///   - dtype: the type to write; `nil` for the tensor's own.
         public init(_ name: String, _ tensor: Tensor, dtype: DType? = nil) {
             self.name = name
-            self.shape = tensor.shape
-            self.dtype = dtype ?? tensor.dtype
-            self.tensor = { tensor }
+            let dtype = dtype ?? tensor.dtype
+            precondition(dtype != .quantized, "\(name): a quantised matrix is written as its parts, or as numbers")
+            shape = tensor.shape
+            type = SafetensorsWriter.name(of: dtype)
+            byteCount = tensor.count * dtype.size
+            content = { .numbers(tensor.converted(to: dtype)) }
         }
 
-        var byteCount: Int { shape.reduce(1, *) * dtype.size }
+        /// Bytes, of type `U8`.
+        init(_ name: String, bytes: Storage, shape: [Int]) {
+            self.name = name
+            self.shape = shape
+            type = "U8"
+            byteCount = bytes.byteCount
+            content = { .bytes(bytes) }
+        }
     }
 
     /// Writes one file, whole or not at all.
@@ -44,7 +61,7 @@ public enum SafetensorsWriter {
                 (
                     item.name,
                     [
-                        "dtype": .string(name(of: item.dtype)), "shape": .array(item.shape.map { .integer($0) }),
+                        "dtype": .string(item.type), "shape": .array(item.shape.map { .integer($0) }),
                         "data_offsets": [.integer(offset), .integer(end)],
                     ]
                 ))
@@ -59,7 +76,12 @@ public enum SafetensorsWriter {
         try readingFiles { () throws(TensorFileError) in
             let writer = try TensorFileWriter(creating: url.path)
             try writer.write(start)
-            for item in items { try writer.write(item.tensor().converted(to: item.dtype)) }
+            for item in items {
+                switch item.content() {
+                case .numbers(let tensor): try writer.write(tensor)
+                case .bytes(let bytes): try writer.write(bytes)
+                }
+            }
             try writer.finish()
         }
     }
@@ -128,11 +150,15 @@ public enum SafetensorsWriter {
         .object(OrderedDictionary(members, uniquingKeysWith: { $1 }))
     }
 
+    /// The type's name in the format.
+    ///
+    /// - Precondition: numbers have a place of their own in it.
     private static func name(of dtype: DType) -> String {
         switch dtype {
         case .float32: "F32"
         case .bfloat16: "BF16"
         case .float16: "F16"
+        case .quantized: preconditionFailure("a quantised matrix has no type of numbers")
         }
     }
 }

@@ -121,7 +121,7 @@ enum ReferenceAssembly {
         case .initial: return .model(model.frozenCopy())
         case .model(let path):
             let other = try ModelLoader.load(
-                folder: path.url, dtype: .float32, precision: preparation.loaded.recipe.model.dtype.precision)
+                folder: path.url, dtype: .float32, precision: preparation.loaded.recipe.precision)
             guard other.configuration.vocabularySize == model.configuration.vocabularySize else {
                 throw preparation.loaded.problem(
                     at: "\(preparation.loaded.recipe.method.rawValue).reference",
@@ -148,6 +148,10 @@ enum ReferenceAssembly {
         }
         return [
             "hone": hashes["hone"] ?? .null, "weights": .array(weights),
+            // What the base is quantised to is another model.
+            "quantization": preparation.loaded.recipe.adapter.quantization(numberType: .float32).map {
+                .string("\($0.format.rawValue) \($0.blockSize)")
+            } ?? .null,
             "dtype": .string(preparation.loaded.recipe.model.dtype.rawValue),
             "ld_alpha": lengthDiscount.map { .number($0) } ?? .null,
         ]

@@ -13,8 +13,11 @@ enum ModelAssembly {
         let recipe = loaded.recipe
         let model: LanguageModel
         if let path = recipe.model.path {
+            let type = baseType(recipe)
             model = try ModelLoader.load(
-                folder: path.url, dtype: baseType(recipe), precision: recipe.model.dtype.precision)
+                folder: path.url, dtype: type, quantization: recipe.adapter.quantization(numberType: type),
+                precision: recipe.precision)
+            try checkQuantization(model, loaded)
             // A reward model has no logits to train.
             if recipe.method != .reward { try model.requireLanguageHead(location: path.absolute) }
         } else {
@@ -23,7 +26,7 @@ enum ModelAssembly {
                 configuration: try ModelText.configuration(initial.config.url, for: text.tokenizer),
                 vocabularySize: text.tokenizer.vocabularySize, seed: UInt64(recipe.seed),
                 location: initial.config.absolute)
-            model.precision = recipe.model.dtype.precision
+            model.precision = recipe.precision
         }
         defer { if recipe.method == .reward { model.attachRewardHead(seed: UInt64(recipe.seed)) } }
         guard recipe.adapter.type != .full else {
@@ -60,16 +63,43 @@ enum ModelAssembly {
     /// The type of frozen weights; trained ones are always `float32`, as updates smaller than a step of bf16 would be
     /// lost.
     private static func baseType(_ recipe: Recipe) -> DType {
-        recipe.model.dtype == .bf16 && recipe.adapter.type != .full ? .bfloat16 : .float32
+        recipe.precision == .bfloat16 && recipe.adapter.type != .full ? .bfloat16 : .float32
+    }
+
+    /// A folder may hold quantised weights of its own.
+    private static func checkQuantization(_ model: LanguageModel, _ loaded: LoadedRecipe) throws {
+        guard let quantization = model.quantization else { return }
+        let adapter = loaded.recipe.adapter
+        let path = loaded.recipe.model.path?.absolute ?? ""
+        if adapter.type == .full {
+            throw loaded.problem(
+                at: "adapter.type", "adapter.type is full, but the weights of \(path) are in 4 bits",
+                why: "Updates are far smaller than the steps between sixteen levels",
+                fix: "Write `adapter: qlora`, or take the model that is not quantised")
+        }
+        if adapter.type == .qlora, adapter.groupSize != quantization.blockSize {
+            throw loaded.problem(
+                at: "adapter.group_size",
+                "adapter.group_size is \(adapter.groupSize), but the weights of \(path) are quantised already, in blocks "
+                    + "of \(quantization.blockSize)",
+                why: "They are used as they are", fix: "Write `group_size: \(quantization.blockSize)`")
+        }
     }
 }
 
-extension ModelDType {
+extension Recipe {
     /// What products with weights are computed in.
-    var precision: Precision { self == .bf16 ? .bfloat16 : .float32 }
+    var precision: Precision {
+        model.dtype == .bf16 || model.dtype == .auto && adapter.type == .qlora ? .bfloat16 : .float32
+    }
 }
 
 extension AdapterSettings {
+    /// How the base is quantised; `nil` if it is not.
+    func quantization(numberType: DType) -> Quantization? {
+        type == .qlora ? Quantization(blockSize: groupSize, numberType: numberType) : nil
+    }
+
     /// The same in PEFT's words.
     var configuration: AdapterConfiguration {
         let targets: AdapterConfiguration.Targets =

@@ -312,6 +312,15 @@ struct RecipeRun<Trained: Method> {
         ]
     }
 
+    /// In what the weights are kept.
+    private func storage(of model: LanguageModel) -> String {
+        let isWide = model.outputEmbedding.value.dtype == .float32
+        guard let quantization = model.quantization else { return isWide ? "float32" : "bf16 base, float32 adapter" }
+        return "\(quantization.format.rawValue) blocks of \(quantization.blockSize), "
+            + "\(isWide ? "float32" : "bf16") embeddings, float32 adapter; "
+            + "\(grouped(model.storedByteCount >> 10)) KiB"
+    }
+
     /// Every derived value that changes results.
     private func banner(
         _ model: LanguageModel, _ configuration: TrainerConfiguration, _ memory: MemoryPlan, _ choice: StepChoice
@@ -322,7 +331,7 @@ struct RecipeRun<Trained: Method> {
         terminal.note("\(recipe.name): \(recipe.method.rawValue), adapter \(recipe.adapter.type.rawValue)")
         terminal.note(
             "model      \(grouped(total)) parameters, \(grouped(trained)) trained (\(share) %), "
-                + "\(model.outputEmbedding.value.dtype == .float32 ? "float32" : "bf16 base, float32 adapter")")
+                + storage(of: model))
         for line in data.report.sourceLines { terminal.note("data       \(line)") }
         terminal.note("data       \(grouped(data.held.count)) held out")
         terminal.note(

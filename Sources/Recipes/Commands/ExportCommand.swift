@@ -10,7 +10,9 @@ struct ExportCommand: ReportingCommand {
         commandName: "export", abstract: "Write the model of a run as a folder that other tools load.",
         discussion: """
             `merged` is a whole model in Hugging Face layout: an adapter is added to its base, and the logits of both \
-            are compared before anything is written. `adapter` is a PEFT folder.
+            are compared before anything is written. An adapter that was trained with qlora is added to the base's own \
+            weights, which are not those it was trained beside; the comparison is with the model that was trained. \
+            `adapter` is a PEFT folder.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -52,10 +54,19 @@ struct ExportCommand: ReportingCommand {
             }
             try choice.model.saveAdapter(to: target, baseModel: choice.weightsFolder.path)
         case .merged:
-            if choice.model.adapter != nil {
-                let merge = try choice.model.mergeAdapter()
+            var model = choice.model
+            if model.adapter != nil {
+                let merge: MergeReport
+                var quantization: Quantization?
+                if let trained = model.quantization {
+                    quantization = trained
+                    (model, merge) = try merged(modelFolder, trained: model, on: terminal)
+                } else {
+                    merge = try model.mergeAdapter()
+                }
                 report = [
                     "folder": .string(folder), "format": .string(format.rawValue),
+                    "base_quantization": quantization.map { .string($0.format.rawValue) } ?? .null,
                     "largest_logit_difference": .number(Double(merge.largestDifference)),
                     "greedy_agreement": .number(merge.greedyAgreement),
                     "mean_kl": .number(merge.meanDivergence),
@@ -64,8 +75,7 @@ struct ExportCommand: ReportingCommand {
                     "merged: logits differ by at most \(merge.largestDifference) (of \(merge.largestLogit)), the greedy token "
                         + "agrees at \(merge.greedyAgreement * 100) % of positions, mean KL \(merge.meanDivergence)")
             }
-            try choice.model.save(
-                to: target, dtype: DType(rawValue: dtype.rawValue) ?? .float32)
+            try model.save(to: target, dtype: DType(rawValue: dtype.rawValue) ?? .float32)
         }
         try LanguageModel.copyTokenizer(from: choice.text.tokenizerFolder, to: target)
         if output.json {
@@ -73,5 +83,22 @@ struct ExportCommand: ReportingCommand {
         } else {
             terminal.print("\(format.rawValue) model written to \(folder)")
         }
+    }
+
+    /// The adapter of a quantised base merged into numbers: those of the base itself where they are there, else those
+    /// that its codes stand for. The report compares with the model that was trained.
+    private func merged(
+        _ adapter: URL, trained: LanguageModel, on terminal: Terminal
+    ) throws -> (LanguageModel, MergeReport) {
+        let model = try ModelChoice(adapter.path, base: base, quantizesBase: false).model
+        let format = trained.quantization?.format.rawValue ?? ""
+        terminal.note(
+            model.quantization == nil
+                ? "! the adapter was trained beside a base in \(format), and is merged into the base's own weights: "
+                    + "what it learnt of the rounding does not fit them"
+                : "! the base is in \(format): the merged model has the numbers that its codes stand for, as they are "
+                    + "rounded")
+        try model.mergeAdapter()
+        return (model, trained.difference(to: model))
     }
 }

@@ -17,8 +17,12 @@ struct ModelChoice {
     ///   - path: a model folder, or an adapter's (then `base` or its configuration names the model), or a run folder.
     ///   - adapter: an adapter to attach.
     ///   - base: the model that an adapter belongs to, where its configuration does not say so.
+    ///   - quantizesBase: whether the base of an adapter is quantised as it was while the adapter was trained: what an
+    ///     adapter learnt it learnt beside those weights.
     /// - Throws: `ModelError` and errors of the tokenizer.
-    init(_ path: String, adapter: String? = nil, base: String? = nil, dtype: DType = .float32) throws {
+    init(
+        _ path: String, adapter: String? = nil, base: String? = nil, dtype: DType = .float32, quantizesBase: Bool = true
+    ) throws {
         for (option, given) in [("model", path), ("adapter", adapter), ("base", base)] {
             guard let given, !FileManager.default.fileExists(atPath: URL(fileURLWithPath: given).path) else { continue }
             throw CommandFailure(
@@ -29,15 +33,22 @@ struct ModelChoice {
         if Self.isAdapter(folder) {
             let baseFolder = try base.map { URL(fileURLWithPath: $0) } ?? Self.base(of: folder)
             weightsFolder = baseFolder
-            model = try ModelLoader.load(folder: baseFolder, dtype: dtype)
+            let quantization = try quantizesBase ? Quantization(ofAdapter: folder) : nil
+            model = try ModelLoader.load(
+                folder: baseFolder, dtype: quantization?.numberType ?? dtype, quantization: quantization)
             try model.loadAdapter(from: folder)
             let hasTokenizer = FileManager.default.fileExists(atPath: folder.appending(path: "tokenizer.json").path)
             text = try ModelText(folder: baseFolder, tokenizerFolder: hasTokenizer ? folder : baseFolder)
         } else {
             weightsFolder = folder
-            model = try ModelLoader.load(folder: folder, dtype: dtype)
+            let attached = adapter.map { Self.resolved($0) }
+            let quantization = try attached.flatMap { attached in
+                try quantizesBase && Self.isAdapter(attached) ? Quantization(ofAdapter: attached) : nil
+            }
+            model = try ModelLoader.load(
+                folder: folder, dtype: quantization?.numberType ?? dtype, quantization: quantization)
             text = try ModelText(folder: folder)
-            if let adapter { try model.loadAdapter(from: Self.resolved(adapter)) }
+            if let attached { try model.loadAdapter(from: attached) }
         }
         model.setTrainable(.none)
     }

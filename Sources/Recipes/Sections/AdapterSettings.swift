@@ -1,3 +1,4 @@
+import TensorCore
 import TextCore
 
 /// Which weights are trained: an adapter's, or all.
@@ -10,6 +11,10 @@ public struct AdapterSettings: Sendable, Hashable {
     public var targetModules = TargetModules.allLinear
     public var layers = LayerSelection.all
     public var rslora = false
+    /// Of type qlora: bits of a frozen weight.
+    public var baseBits = 4
+    /// Of type qlora: weights that share a scale.
+    public var groupSize = 64
     /// An adapter's folder (PEFT layout) to start from.
     public var initFrom: RecipePath?
 
@@ -18,7 +23,7 @@ public struct AdapterSettings: Sendable, Hashable {
 
 /// How the weights are changed.
 public enum AdapterType: String, Sendable, Hashable, CaseIterable {
-    case lora, dora, full
+    case lora, qlora, dora, full
 }
 
 /// The linear layers that get an adapter.
@@ -41,13 +46,11 @@ public enum LayerSelection: Sendable, Hashable {
 extension AdapterSettings: RecipeSection {
     package static let table = SectionTable<AdapterSettings>(
         "Which weights are trained.", shorthand: "type",
-        planned: [
-            PlannedField("base_bits", instead: "Remove it; without qlora the base keeps its precision"),
-            PlannedField("group_size", instead: "Remove it; without qlora nothing is quantised"),
-        ],
         fields: [
             Field(
-                "type", \.type, "How the weights are changed.", derivation: "lora; full with model.init"),
+                "type", \.type,
+                "How the weights are changed: by an adapter (qlora: beside a base in 4 bits), or all of them.",
+                derivation: "lora; full with model.init"),
             Field("rank", \.rank, "Rank of the update.", in: .within(1...65536)),
             Field(
                 "alpha", \.alpha, "Scale of the update, times the rank.", in: .positive, derivation: "2 × rank"),
@@ -57,11 +60,16 @@ extension AdapterSettings: RecipeSection {
                 "`all-linear`, a list of layer names, or a regular expression on whole names."),
             Field("layers", \.layers, "`all`, or a list of block positions from 0.", in: .notNegative),
             Field("rslora", \.rslora, "Scale by alpha / √rank instead of alpha / rank."),
+            Field("base_bits", \.baseBits, "Of type qlora: bits of a frozen weight of the blocks; 4 (NF4)."),
+            Field(
+                "group_size", \.groupSize,
+                "Of type qlora: weights that share a scale, a power of two from 32 to 4096."),
             Field("init_from", \.initFrom, "Folder of an adapter (PEFT layout) to start from.", exists: .folder),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
         if !decoder.isWritten("alpha") { alpha = 2 * Double(rank) }
+        if type != .full { finishQuantization(decoder) }
         guard type == .full else { return }
         for field in Self.table.fields.map(\.member.name) where field != "type" && decoder.isWritten(field) {
             decoder.report(
@@ -73,11 +81,40 @@ extension AdapterSettings: RecipeSection {
         type = .full
     }
 
+    /// Fields that mean something for type qlora alone.
+    private static let quantizationFields = ["base_bits", "group_size"]
+
+    private mutating func finishQuantization(_ decoder: RecipeDecoder) {
+        guard type == .qlora else {
+            for field in Self.quantizationFields where decoder.isWritten(field) {
+                decoder.report(
+                    field, "adapter.\(field) is written, but adapter.type is \(type.rawValue)",
+                    why: "Without qlora the base keeps its precision", fix: "Remove it, or write `type: qlora`")
+            }
+            (baseBits, groupSize) = (4, 64)
+            return
+        }
+        if baseBits != 4 {
+            decoder.report(
+                "base_bits", "adapter.base_bits is \(baseBits), but this version has bases of 4 bits",
+                why: "Another precision would be another run than the recipe describes",
+                fix: "Write `base_bits: 4`, or `type: lora` for a base of 16 or 32 bits")
+        }
+        if !Quantization.blockSizes.contains(groupSize) {
+            decoder.report(
+                "group_size",
+                "adapter.group_size is \(groupSize), but it must be one of "
+                    + Quantization.blockSizes.map(String.init).joined(separator: ", "),
+                why: "NF4 has blocks of these sizes", fix: "Write `group_size: 64`, or leave it out")
+        }
+    }
+
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
         // The other fields of a full fine-tune mean nothing, and a recipe that has them is refused.
         if type == .full { return .mapping([(key: "type", value: type.resolved(purpose))]) }
         return .mapping(
             Self.table.fields.compactMap { field in
+                if type != .qlora, Self.quantizationFields.contains(field.member.name) { return nil }
                 let value = field.resolved(self, purpose)
                 return value.isNull ? nil : (key: field.member.name, value: value)
             })
@@ -85,10 +122,6 @@ extension AdapterSettings: RecipeSection {
 }
 
 extension AdapterType: RecipeWord {
-    package static var planned: [String: String] {
-        ["qlora": "Write `type: lora`; it needs the memory of the whole model, not a quarter of it"]
-    }
-
     package static var spellings: [String: AdapterType] { ["none": .full, "freeze": .lora, "peft": .lora] }
 }
 

@@ -47,7 +47,10 @@ extension ModelSettings: RecipeSection {
         fields: [
             Field("path", \.path, "Folder of the model, in Hugging Face layout.", exists: .folder),
             Field("init", \.initial, "New random weights instead of a folder."),
-            Field("dtype", \.dtype, "`bf16`: products in bf16, frozen weights stored in it."),
+            Field(
+                "dtype", \.dtype,
+                "`bf16`: products in bf16, frozen weights stored in it; `auto` is float32, and bf16 with adapter qlora."
+            ),
             Field("chat_template", \.chatTemplate, "`auto` is the model's own; else a Jinja file.", exists: .file),
         ])
 

@@ -31,6 +31,10 @@ package enum MatrixProduct {
 
         /// A matrix of two dimensions.
         init(_ matrix: Tensor, turned: Bool = false) {
+            if matrix.quantized != nil {
+                self.init(unpacking: matrix.storage, columns: matrix.columns, turned: turned)
+                return
+            }
             self.init(matrix.bytes, matrix.dtype, stride: matrix.columns, turned: turned)
         }
     }

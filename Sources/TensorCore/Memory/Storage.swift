@@ -12,6 +12,7 @@ package final class Storage: @unchecked Sendable {
     private enum Owner {
         case pool(capacity: Int)
         case file(MappedFile)
+        case matrix(any QuantizedMatrix)
     }
 
     /// Memory for `byteCount` bytes with unspecified content, aligned to a cache line.
@@ -21,6 +22,12 @@ package final class Storage: @unchecked Sendable {
         let (pointer, capacity) = BufferPool.shared.take(byteCount)
         self.pointer = pointer
         owner = .pool(capacity: capacity)
+    }
+
+    /// A copy of bytes.
+    package convenience init(_ bytes: [UInt8]) {
+        self.init(byteCount: bytes.count)
+        bytes.withUnsafeBytes { if let start = $0.baseAddress { pointer.copyMemory(from: start, byteCount: $0.count) } }
     }
 
     /// A part of a mapped file, aligned as it happens to lie there.
@@ -33,6 +40,19 @@ package final class Storage: @unchecked Sendable {
         owner = .file(file)
     }
 
+    /// No memory of its own: what a tensor of type `quantized` holds.
+    init(_ matrix: some QuantizedMatrix) {
+        byteCount = 0
+        pointer = Self.nowhere
+        owner = .matrix(matrix)
+    }
+
+    // Never read or written: there are no bytes in it.
+    private static nonisolated(unsafe) let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+
+    /// The matrix of a tensor of type `quantized`.
+    var quantized: (any QuantizedMatrix)? { if case .matrix(let matrix) = owner { matrix } else { nil } }
+
     /// Whether the memory may be written by its only owner.
     package var isWritable: Bool { if case .pool = owner { true } else { false } }
 
@@ -40,6 +60,7 @@ package final class Storage: @unchecked Sendable {
         switch owner {
         case .pool(let capacity): BufferPool.shared.give(pointer, capacity: capacity)
         case .file(let file): file.forget(pointer, byteCount: byteCount)
+        case .matrix: break
         }
     }
 }

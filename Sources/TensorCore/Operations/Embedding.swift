@@ -17,6 +17,7 @@ public func embedding(_ weight: Tensor, _ indices: [Int]) -> Tensor {
                 let target = output + row * columns
                 switch source.dtype {
                 case .float32: target.update(from: source.floats + indices[row] * columns, count: columns)
+                case .quantized: preconditionFailure("an embedding is not quantised")
                 case .bfloat16:
                     Kernels.current.from_bfloat16(
                         Int64(columns), source.bytes.assumingMemoryBound(to: UInt16.self) + indices[row] * columns,

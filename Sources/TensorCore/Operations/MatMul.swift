@@ -4,7 +4,7 @@
 ///
 /// - Parameters:
 ///   - x: [N, in], `float32`, or `bfloat16` in that precision; more leading dimensions count as rows.
-///   - weight: [out, in]; `float32`, or `bfloat16` or `float16` when it is frozen.
+///   - weight: [out, in]; `float32`, or any other type when it is frozen.
 ///   - bias: [out].
 ///   - precision: of this product and of the two that give the gradients. In `bfloat16` what is kept of `x` for the
 ///     gradient of the weight is rounded too; for a frozen weight nothing is kept.

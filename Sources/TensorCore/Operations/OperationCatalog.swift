@@ -45,7 +45,7 @@ public enum OperationCatalog {
     /// All samples.
     public static let samples: [OperationSample] = [
         OperationSample.elementwise, OperationSample.reductions, OperationSample.views, OperationSample.products,
-        OperationSample.lowRank,
+        OperationSample.lowRank, OperationSample.quantizedProducts,
         OperationSample.softmaxes, OperationSample.norms, OperationSample.rotary, OperationSample.gates,
         OperationSample.embeddings, OperationSample.attentions, OperationSample.heads,
     ].flatMap { $0 }
