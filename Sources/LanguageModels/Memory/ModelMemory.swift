@@ -23,8 +23,8 @@ package struct ModelMemory {
     package let configuration: DecoderConfiguration
     package let training: Training
     package let storage: FrozenStorage
-    /// How factors of products with weights are kept.
-    package let factors: FactorMemory
+    /// What products are computed in.
+    package let precision: Precision
     /// Rank of the adapted layers, by path.
     private let ranks: [String: Int]
     private let weights: [WeightSpecification]
@@ -32,12 +32,12 @@ package struct ModelMemory {
     /// - Throws: `ModelError` where the adapter does not fit the model.
     package init(
         _ configuration: DecoderConfiguration, training: Training, storage: FrozenStorage,
-        factors: FactorMemory = FactorMemory()
+        precision: Precision = .float32
     ) throws(ModelError) {
         self.configuration = configuration
         self.training = training
         self.storage = storage
-        self.factors = factors
+        self.precision = precision
         weights = configuration.weights
         guard case .adapter(let adapter) = training else {
             ranks = [:]
@@ -158,7 +158,8 @@ package struct ModelMemory {
         return meter.peak
     }
 
-    /// Keys and values of sequences that are written at the same time, with the logits of a step.
+    /// Keys and values of sequences that are written at the same time, with the logits of a step and the copy of the weights
+    /// that products of few rows read.
     ///
     /// - Parameters:
     ///   - prompts: tokens of each prompt, which its answers share.
@@ -169,10 +170,11 @@ package struct ModelMemory {
         // Room doubles when it is full, from 32 rows on; while it grows, old and new are both there for one layer.
         var capacity = 32
         while capacity < newTokens { capacity *= 2 }
-        let row = 2 * 4 * columns
+        let size = precision == .bfloat16 ? 2 : 4
+        let row = 2 * size * columns
         let own = rows * capacity * row * layers
         let shared = prompts.reduce(0) { $0 + max(32, $1) } * row * layers
-        return own + shared + 2 * 4 * rows * configuration.vocabularySize
+        return size * parameterCount + own + shared + 2 * 4 * rows * configuration.vocabularySize
     }
 }
 
@@ -189,8 +191,6 @@ extension ModelMemory {
                 drops: settings.dropout > 0 && isTraining)
         }
         return ShapedLinear(
-            weight: ShapedWeight(
-                outputs, inputs, isTrained: isFull, isWidened: factors.widensWeights && storage != .float32),
-            bias: nil, adapter: adapter, factors: factors)
+            weight: ShapedWeight(outputs, inputs, isTrained: isFull), bias: nil, adapter: adapter, precision: precision)
     }
 }

@@ -11,27 +11,32 @@ struct ShapedLinear {
     let weight: ShapedWeight
     var bias: ShapedWeight?
     let adapter: Adapter?
-    let factors: FactorMemory
+    let precision: Precision
 
     var weights: [ShapedWeight] {
         [weight] + [bias, adapter?.down, adapter?.up, adapter?.magnitude].compactMap { $0 }
     }
 
     func callAsFunction(_ x: ShapedTensor) -> ShapedTensor {
-        guard let adapter else { return biased(x.linear(weight, factors)) }
-        let input = adapter.drops ? x.dropout() : x
-        let difference = input.linear(adapter.down, factors).scaled().linear(adapter.up, factors)
-        guard let magnitude = adapter.magnitude else { return biased(x.linear(weight, factors)).adding(difference) }
+        guard let adapter else { return base(x) }
+        guard adapter.magnitude != nil || adapter.drops else {
+            return x.linear(weight, down: adapter.down, up: adapter.up, precision: precision)
+        }
+        let input = adapter.drops ? x.widened().dropout() : x
+        let difference = input.linear(adapter.down, precision: precision).scaled().linear(
+            adapter.up, precision: precision)
+        guard let magnitude = adapter.magnitude else { return base(x).adding(difference) }
         let ratio = ratio(magnitude, x)
         if adapter.drops {
-            let base = biased(x.linear(weight, factors))
-            return base.adding(input.linear(weight, factors).multiplied(byRow: ratio.scaled()))
+            return base(x).adding(input.linear(weight, precision: precision).multiplied(byRow: ratio.scaled()))
                 .adding(difference.multiplied(byRow: ratio))
         }
-        return biased(x.linear(weight, factors).adding(difference).multiplied(byRow: ratio))
+        let product = x.linear(weight, precision: precision).adding(difference).multiplied(byRow: ratio)
+        // A frozen bias: the sum keeps nothing.
+        return bias == nil ? product : product.scaled()
     }
 
-    private func biased(_ y: ShapedTensor) -> ShapedTensor { bias.map { y.adding(row: $0) } ?? y }
+    private func base(_ x: ShapedTensor) -> ShapedTensor { x.linear(weight, bias: bias, precision: precision) }
 
     /// DoRA's length of each row over the one it has: the sum of weight and difference is made for it.
     private func ratio(_ magnitude: ShapedWeight, _ x: ShapedTensor) -> ShapedTensor {
@@ -73,14 +78,13 @@ struct ShapedModel {
         let configuration = memory.configuration
         (self.configuration, self.memory, self.meter) = (configuration, memory, meter)
         let isFull = memory.training == .full && isTraining
-        let widens = memory.factors.widensWeights && memory.storage != .float32
         func vector(_ count: Int) -> ShapedWeight { ShapedWeight(1, count, isTrained: isFull) }
         embedding = ShapedWeight(
-            configuration.vocabularySize, configuration.width, isTrained: isFull, isWidened: widens)
+            configuration.vocabularySize, configuration.width, isTrained: isFull)
         head =
             configuration.tiesEmbeddings
             ? embedding
-            : ShapedWeight(configuration.vocabularySize, configuration.width, isTrained: isFull, isWidened: widens)
+            : ShapedWeight(configuration.vocabularySize, configuration.width, isTrained: isFull)
         norm = vector(configuration.width)
         let (queries, keys) = (
             configuration.heads * configuration.headSize, configuration.keyHeads * configuration.headSize
@@ -177,6 +181,7 @@ struct ShapedModel {
     }
 
     private func projected(_ block: Block, _ x: ShapedTensor) -> (ShapedTensor, ShapedTensor, ShapedTensor) {
+        let x = x.rounded(to: memory.precision)
         if block.projections.count == 3 {
             return (block.projections[0](x), block.projections[1](x), block.projections[2](x))
         }
@@ -188,6 +193,7 @@ struct ShapedModel {
     }
 
     private func feedForward(_ block: Block, _ x: ShapedTensor) -> ShapedTensor {
+        let x = x.rounded(to: memory.precision)
         if block.feedForward.count == 2 {
             return block.down(.gated(gate: block.feedForward[0](x), up: block.feedForward[1](x)))
         }

@@ -91,7 +91,7 @@ struct MemoryPlanner<Trained: Method> {
         let largest = try self.largest(recipe, choice.limit)
         let model = try ModelMemory(
             configuration, training: recipe.adapter.memory, storage: recipe.frozenStorage,
-            factors: FactorMemory(widensWeights: true))
+            precision: recipe.precision)
         let accumulates = largest.microBatches > 1
         let step = model.step(largest.shape, checkpointing: choice.checkpointing, accumulates: accumulates)
         let gradients = min(model.gradientBytes, step.bytes)
@@ -321,7 +321,11 @@ extension AdapterSettings {
 extension Recipe {
     /// How frozen matrices lie in memory.
     var frozenStorage: ModelMemory.FrozenStorage {
-        adapter.type != .full && model.dtype == .bf16 ? .bfloat16 : .float32
+        switch adapter.type {
+        case .full: .float32
+        case .qlora: .nf4(groupSize: adapter.groupSize)
+        default: precision == .bfloat16 ? .bfloat16 : .float32
+        }
     }
 }
 

@@ -2,34 +2,16 @@
 // stands for the operation of its name and must be changed with it; tests compare the peaks of whole steps with those that
 // the pool counts.
 
-/// How the factors of products with weights are stored.
-package struct FactorMemory: Sendable, Hashable {
-    /// The type of the inputs that `linear` keeps for the gradient of its weight; `bfloat16` is a copy, rounded.
-    package var kept: DType
-    /// Bytes of a weight that is made wide for a product and given back after it.
-    package var widensWeights: Bool
-
-    package init(kept: DType = .float32, widensWeights: Bool = false) {
-        self.kept = kept
-        self.widensWeights = widensWeights
-    }
-}
-
 /// A weight: its shape, and the leaf that its gradient flows to where it is trained.
 package struct ShapedWeight {
     package let rows: Int
     package let columns: Int
     package let leaf: ShapedNode?
-    /// Whether products read a `float32` copy that is made for each of them.
-    package let isWidened: Bool
 
-    package init(_ rows: Int, _ columns: Int, isTrained: Bool, isWidened: Bool = false) {
+    package init(_ rows: Int, _ columns: Int, isTrained: Bool) {
         (self.rows, self.columns) = (rows, columns)
         leaf = isTrained ? ShapedNode() : nil
-        self.isWidened = isWidened && !isTrained
     }
-
-    fileprivate var byteCount: Int { 4 * rows * columns }
 
     fileprivate func gradient(_ meter: MemoryMeter) -> ShapedTensor { ShapedTensor(rows, columns, meter) }
 }
@@ -46,30 +28,62 @@ extension ShapedTensor {
 
     // MARK: Products
 
-    /// `linear` without bias: keeps its input.
-    package func linear(_ weight: ShapedWeight, _ factors: FactorMemory = FactorMemory()) -> ShapedTensor {
-        let (meter, input) = (meter, factors.kept == .float32 ? detached : rounded())
-        let output = ShapedTensor(rows, weight.rows, meter)
-        if weight.isWidened { meter.pass(weight.byteCount) }
-        return recorded(output, [node, weight.leaf]) { upstream in
-            [
-                upstream.needs[0]
-                    ? {
-                        let gradient = ShapedTensor(input.rows, input.columns, meter)
-                        if weight.isWidened { meter.pass(weight.byteCount) }
-                        return gradient
-                    }() : nil,
-                upstream.needs[1] ? weight.gradient(meter) : nil,
-            ]
+    /// `rounded(to:)`: a copy in half the memory in `bfloat16`, nothing in `float32`.
+    package func rounded(to precision: Precision) -> ShapedTensor {
+        guard precision == .bfloat16, dtype == .float32 else { return self }
+        return recorded(ShapedTensor(rows, columns, dtype: .bfloat16, meter), [node]) { [$0.gradient] }
+    }
+
+    /// `widened`: a copy where it was rounded.
+    package func widened() -> ShapedTensor {
+        dtype == .float32 ? self : recorded(like(), [node]) { [$0.gradient] }
+    }
+
+    /// `linear`: keeps its input, rounded, where the weight is trained.
+    package func linear(
+        _ weight: ShapedWeight, bias: ShapedWeight? = nil, precision: Precision
+    ) -> ShapedTensor {
+        let (meter, rows, columns) = (meter, rows, columns)
+        let input = detached.rounded(to: precision)
+        let output = withExtendedLifetime(input) { ShapedTensor(rows, weight.rows, meter) }
+        let kept = weight.leaf == nil ? nil : input
+        return recorded(output, [node, weight.leaf, bias?.leaf]) { upstream in
+            let gradient = upstream.gradient.detached.rounded(to: precision)
+            return withExtendedLifetime((gradient, kept)) {
+                [
+                    upstream.needs[0] ? ShapedTensor(rows, columns, meter) : nil,
+                    upstream.needs[1] ? weight.gradient(meter) : nil, upstream.needs[2] ? bias?.gradient(meter) : nil,
+                ]
+            }
         }
     }
 
-    private func rounded() -> ShapedTensor { ShapedTensor(rows, columns, dtype: .bfloat16, meter) }
+    /// `linear` with a low-rank difference: keeps its input, rounded, and the product in between.
+    package func linear(
+        _ weight: ShapedWeight, down: ShapedWeight, up: ShapedWeight, precision: Precision
+    ) -> ShapedTensor {
+        let (meter, rows, columns, rank) = (meter, rows, columns, down.rows)
+        let input = detached.rounded(to: precision)
+        func scaledProduct() -> ShapedTensor {
+            let product = ShapedTensor(rows, rank, meter)
+            return withExtendedLifetime(product) { ShapedTensor(rows, rank, meter) }
+        }
+        let inner = scaledProduct()
+        return recorded(ShapedTensor(rows, weight.rows, meter), [node, down.leaf, up.leaf]) { upstream in
+            let gradient = upstream.gradient.detached.rounded(to: precision)
+            let innerGradient = scaledProduct()
+            return withExtendedLifetime((gradient, innerGradient, input, inner)) {
+                [
+                    upstream.needs[0] ? ShapedTensor(rows, columns, meter) : nil,
+                    upstream.needs[1] ? down.gradient(meter) : nil, upstream.needs[2] ? up.gradient(meter) : nil,
+                ]
+            }
+        }
+    }
 
     /// `labelLogProbabilities`, summed: keeps its input, and the gradients that it makes on the way forward.
     package func labelLogProbabilities(_ weight: ShapedWeight, isUniform: Bool) -> ShapedTensor {
         let (meter, input, count) = (meter, detached, rows)
-        let wide = weight.isWidened ? ShapedTensor(weight.rows, weight.columns, meter) : nil
         let statistics = (0..<6).map { _ in ShapedTensor(1, count, meter) }
         let isTracked = node != nil || weight.leaf != nil
         let takesWeight = weight.leaf != nil && isUniform
@@ -79,7 +93,7 @@ extension ShapedTensor {
         let tile = 4 * min(LabelTiles.rows(vocabulary: weight.rows), count) * weight.rows
         meter.pass(tile)
         return recorded(ShapedTensor(1, 1, meter), [node, weight.leaf]) { upstream in
-            withExtendedLifetime((wide, statistics, unit, unitWeight)) {
+            withExtendedLifetime((statistics, unit, unitWeight)) {
                 let hidden = upstream.needs[0] ? input.like() : nil
                 let matrix = upstream.needs[1] ? weight.gradient(meter) : nil
                 if !takesGradient {
@@ -118,14 +132,6 @@ extension ShapedTensor {
     /// `+` of two of one shape: keeps nothing, and passes the gradient on to both.
     package func adding(_ other: ShapedTensor) -> ShapedTensor {
         recorded(like(), [node, other.node]) { [$0.gradient, $0.needs[1] ? $0.gradient : nil] }
-    }
-
-    /// `+` of a row, such as a bias.
-    package func adding(row weight: ShapedWeight) -> ShapedTensor {
-        let meter = meter
-        return recorded(like(), [node, weight.leaf]) { upstream in
-            [upstream.gradient, upstream.needs[1] ? weight.gradient(meter) : nil]
-        }
     }
 
     /// `*` of two of one shape: keeps both.

@@ -89,22 +89,29 @@ package func linear(
 }
 
 extension OperationSample {
-    static let lowRank: [OperationSample] = [
+    static let lowRank: [OperationSample] = {
+        let weight = Tensor.uniform([7, 18], from: -1, to: 1, stream: RandomStream(seed: 2, purpose: "frozen weight"))
+        let bias = Tensor.uniform([7], from: -1, to: 1, stream: RandomStream(seed: 2, purpose: "frozen bias"))
+        return [sample(weight, bias)]
+    }()
+
+    private static func sample(_ weight: Tensor, _ bias: Tensor) -> OperationSample {
         OperationSample(
             "linear with a low-rank difference",
-            inputs: [.random([5, 18]), .random([2, 18]), .random([7, 2]), .random([7, 18]), .random([7])],
+            inputs: [.random([5, 18]), .random([2, 18]), .random([7, 2])],
             apply: {
                 [
                     TensorCore.linear(
-                        $0[0], $0[3].detached, bias: $0[4].detached,
+                        $0[0], weight, bias: bias,
                         difference: LowRankDifference(down: $0[1], up: $0[2], scale: 0.5), precision: .float32,
                         packed: nil)
                 ]
             },
             reference: { inputs in
-                let base = linear(inputs[0], inputs[3], depth: 18, bias: inputs[4])
+                let base = linear(
+                    inputs[0], weight.scalars.map { Double($0) }, depth: 18, bias: bias.scalars.map { Double($0) })
                 let inner = linear(inputs[0], inputs[1], depth: 18, bias: nil).map { 0.5 * $0 }
                 return [zip(base, linear(inner, inputs[2], depth: 2, bias: nil)).map { $0 + $1 }]
             })
-    ]
+    }
 }
