@@ -38,7 +38,7 @@ import TextCore
             "model": "model", "method": "pretrain", "data": ["train": "long.jsonl"],
             "sequence": ["max_length": 900, "on_overflow": "truncate"],
             "train": [
-                "max_steps": 2, "global_batch_size": 8, "micro_batch_size": 2, "warmup_steps": 0,
+                "max_steps": 1, "global_batch_size": 4, "micro_batch_size": 2, "warmup_steps": 0,
                 "gradient_checkpointing": false,
             ],
         ]
