@@ -84,7 +84,7 @@ import TextCore
         for part in [
             "`hidden_size` must be a whole number from 1 to 16777216, not \"big\"",
             "`num_hidden_layers` must be a whole number from 1 to 4096, not 1e+300", "`attention_dropout` is 0.1",
-            "`hidden_act` is \"gelu\"", "`rope_scaling.rope_type` is \"yarn\"", "`quantization_config` is",
+            "`hidden_act` is \"gelu\"", "`rope_scaling.rope_type` is \"yarn\"", "`quantization_config` says",
             "`vocab_size` is missing",
         ] {
             #expect(text.contains(part), "\(part) in \(text)")

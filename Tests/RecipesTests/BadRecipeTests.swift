@@ -501,7 +501,7 @@ extension BadRecipe {
             "qlora of a new model",
             #"""
             schema: 1
-            model: {init: {config: model/config.json, tokenizer: model}}
+            model: {init: {config: rows.jsonl, tokenizer: model}}
             data: rows.jsonl
             adapter: {type: qlora}
             """#,
@@ -517,7 +517,7 @@ extension BadRecipe {
             adapter: lroa
             """#,
             [
-                #"recipe.yaml:4:10: adapter.type must be one of lora, dora, full, not the string 'lroa'. An unknown word would leave the choice to chance. Did you mean 'lora'?"#
+                #"recipe.yaml:4:10: adapter.type must be one of lora, qlora, dora, full, not the string 'lroa'. An unknown word would leave the choice to chance. Did you mean 'lora'?"#
             ]),
         BadRecipe(
             "planned method",

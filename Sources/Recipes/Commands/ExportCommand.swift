@@ -92,11 +92,11 @@ struct ExportCommand: ReportingCommand {
     ) throws -> (LanguageModel, MergeReport) {
         let model = try ModelChoice(adapter.path, base: base, quantizesBase: false).model
         let format = trained.quantization?.format.rawValue ?? ""
-        terminal.note(
+        terminal.warn(
             model.quantization == nil
-                ? "! the adapter was trained beside a base in \(format), and is merged into the base's own weights: "
+                ? "the adapter was trained beside a base in \(format), and is merged into the base's own weights: "
                     + "what it learnt of the rounding does not fit them"
-                : "! the base is in \(format): the merged model has the numbers that its codes stand for, as they are "
+                : "the base is in \(format): the merged model has the numbers that its codes stand for, as they are "
                     + "rounded")
         try model.mergeAdapter()
         return (model, trained.difference(to: model))
