@@ -47,18 +47,19 @@ package enum MatrixProduct {
     ///   - packed: the second factor, packed in the same precision.
     ///   - bias: [columns].
     ///   - c: [rows, columns].
+    ///   - stride: numbers from one row of `c` to the next; `columns` unless given.
     ///   - kernels: the table to compute with, for tests.
     package static func multiply(
         _ a: Factor, _ b: Factor, packed: PackedMatrix? = nil, rows: Int, columns: Int, depth: Int,
         precision: Precision = .float32, bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>,
-        adding: Bool = false, kernels: hone_kernel_table = Kernels.current
+        stride: Int? = nil, adding: Bool = false, kernels: hone_kernel_table = Kernels.current
     ) {
         precondition(
             packed.map { $0.columns == columns && $0.depth == depth && $0.precision == precision } ?? true,
             "a factor that was packed for another product")
         let product = hone_product(
             rows: Int64(rows), columns: Int64(columns), depth: Int64(depth), a: a.kernel, b: b.kernel,
-            packed: packed?.words, precision: precision.format, bias: bias, c: c, c_stride: Int64(columns),
+            packed: packed?.words, precision: precision.format, bias: bias, c: c, c_stride: Int64(stride ?? columns),
             adding: adding ? 1 : 0)
         withUnsafePointer(to: product) { product in
             let scratch = Storage(byteCount: 4 * Int(hone_product_scratch(product)))

@@ -90,7 +90,7 @@ extension ShapedTensor {
         let takesGradient = isTracked && (takesWeight || weight.leaf == nil)
         let unit = isTracked ? input.like() : nil
         let unitWeight = takesWeight ? weight.gradient(meter) : nil
-        let tile = 4 * min(LabelTiles.rows(vocabulary: weight.rows), count) * weight.rows
+        let tile = 4 * min(LabelTiles.rows(vocabulary: weight.rows), count) * LabelTiles.stride(vocabulary: weight.rows)
         meter.pass(tile)
         return recorded(ShapedTensor(1, 1, meter), [node, weight.leaf]) { upstream in
             withExtendedLifetime((statistics, unit, unitWeight)) {
@@ -226,10 +226,4 @@ extension ShapedTensor {
             return [upstream.pass.take(leaf)]
         }
     }
-}
-
-/// How the head cuts its rows.
-enum LabelTiles {
-    /// Rows of a tile: about 48 MiB of logits.
-    static func rows(vocabulary: Int) -> Int { max(32, min(1024, (12 << 20) / vocabulary / 16 * 16)) }
 }

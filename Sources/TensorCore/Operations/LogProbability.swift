@@ -112,6 +112,16 @@ package func logits(
     return product.scaled(by: transform.scale / cap).tanh().scaled(by: cap)
 }
 
+/// How the head cuts its rows. It depends on the vocabulary alone, and so do the bits.
+enum LabelTiles {
+    /// Rows of a tile: about 48 MiB of logits, more where packing the weight would cost too much for fewer.
+    static func rows(vocabulary: Int) -> Int { max(128, min(1024, (12 << 20) / vocabulary / 16 * 16)) }
+
+    /// Numbers from one row of a tile to the next: an odd number of cache lines. Vocabularies are multiples of large powers
+    /// of two, and rows that far apart would share a few sets of the cache.
+    static func stride(vocabulary: Int) -> Int { ((vocabulary + 15) / 16 | 1) * 16 }
+}
+
 /// The tiles of a call of `labelLogProbabilities`.
 private struct LogitHead: Sendable {
     let hidden: Tensor
@@ -137,18 +147,17 @@ private struct LogitHead: Sendable {
         self.precision = precision
     }
 
-    /// Rows of a tile: about 48 MiB of logits, more where packing the weight would cost too much for fewer. It depends on the vocabulary alone, and so do the bits.
-    private var tileRows: Int { max(128, min(1024, (12 << 20) / vocabulary / 16 * 16)) }
+    private var rowStride: Int { LabelTiles.stride(vocabulary: vocabulary) }
 
     func forEachTile(_ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void) {
-        let step = tileRows
-        let logits = Storage(byteCount: 4 * min(step, labels.count) * vocabulary)
+        let step = LabelTiles.rows(vocabulary: vocabulary)
+        let logits = Storage(byteCount: 4 * min(step, labels.count) * rowStride)
         let pointer = logits.pointer.assumingMemoryBound(to: Float.self)
         for start in stride(from: 0, to: labels.count, by: step) {
             let rows = start..<min(labels.count, start + step)
             MatrixProduct.multiply(
                 .init(hidden.floats + start * width, .float32, stride: width), .init(weight), rows: rows.count,
-                columns: vocabulary, depth: width, precision: precision, into: pointer)
+                columns: vocabulary, depth: width, precision: precision, into: pointer, stride: rowStride)
             body(rows, pointer)
         }
     }
@@ -160,9 +169,9 @@ private struct LogitHead: Sendable {
     ) {
         let transform = transform.kernel
         let others = statistics.count > 4 ? (statistics[4], statistics[5]) : nil
-        overRows(rows) { row, count, labels in
+        forEachRow(rows) { row, label in
             Kernels.current.label_statistics(
-                count, Int64(vocabulary), transform, logits + (row - rows.lowerBound) * vocabulary, labels,
+                1, Int64(vocabulary), transform, logits + (row - rows.lowerBound) * rowStride, label,
                 statistics[0] + row, statistics[1] + row, statistics[2] + row, statistics[3] + row,
                 others.map { $0.0 + row }, others.map { $0.1 + row })
         }
@@ -173,10 +182,10 @@ private struct LogitHead: Sendable {
         logProbability: UnsafePointer<Float>, entropy: UnsafePointer<Float>?
     ) {
         let transform = transform.kernel
-        overRows(rows) { row, count, labels in
+        forEachRow(rows) { row, label in
             let local = row - rows.lowerBound
             Kernels.current.label_gradient(
-                count, Int64(vocabulary), transform, logits + local * vocabulary, labels, statistics[3] + row,
+                1, Int64(vocabulary), transform, logits + local * rowStride, label, statistics[3] + row,
                 statistics[1] + row, logProbability + local, entropy.map { $0 + local })
         }
     }
@@ -186,7 +195,7 @@ private struct LogitHead: Sendable {
         _ rows: Range<Int>, _ logits: UnsafePointer<Float>, hidden target: UnsafeMutablePointer<Float>?,
         weight weightTarget: UnsafeMutablePointer<Float>?
     ) {
-        let gradient = { MatrixProduct.Factor(logits, .float32, stride: vocabulary, turned: $0) }
+        let gradient = { MatrixProduct.Factor(logits, .float32, stride: rowStride, turned: $0) }
         if let target {
             MatrixProduct.multiply(
                 gradient(false), .init(weight, turned: true), rows: rows.count, columns: width, depth: vocabulary,
@@ -230,12 +239,11 @@ private struct LogitHead: Sendable {
         return [needs[0] ? hiddenGradient : nil, needs[1] ? weightGradient : nil]
     }
 
-    private func overRows(_ rows: Range<Int>, _ body: (Int, Int64, UnsafePointer<Int32>) -> Void) {
+    private func forEachRow(_ rows: Range<Int>, _ body: (_ row: Int, _ label: UnsafePointer<Int32>) -> Void) {
         labels.withUnsafeBufferPointer { labels in
             let labels = labels.baseAddress!
             Parallel.overRows(rows.count, columns: vocabulary) { range in
-                let first = rows.lowerBound + range.lowerBound
-                body(first, Int64(range.count), labels + first)
+                for row in range { body(rows.lowerBound + row, labels + rows.lowerBound + row) }
             }
         }
     }
