@@ -167,11 +167,16 @@ private struct SmallBuffers {
     }
 
     mutating func give(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
-        guard freeBytes + capacity <= Self.keptAlways || heldBytes <= peakLiveBytes + Self.keptAlways else {
-            heldBytes -= capacity
-            return Glibc.free(pointer)
-        }
         freeBytes += capacity
         free[capacity, default: []].append(pointer)
+        while freeBytes > Self.keptAlways, heldBytes > peakLiveBytes + Self.keptAlways {
+            // The size of which most is kept: not the one that was in use just now, which will be again.
+            let sizes = free.filter { !$0.value.isEmpty && $0.key != capacity }
+            let size = sizes.max { ($0.key * $0.value.count, $0.key) < ($1.key * $1.value.count, $1.key) }?.key
+            guard let victim = free[size ?? capacity]?.popLast() else { return }
+            freeBytes -= size ?? capacity
+            heldBytes -= size ?? capacity
+            Glibc.free(victim)
+        }
     }
 }
