@@ -34,7 +34,7 @@ struct HoneBench: ParsableCommand {
     @Option(help: "What to measure; may be given several times. All unless given.")
     var work: [Work] = []
 
-    @Option(help: "How numbers are multiplied; both unless given, where the work has products.")
+    @Option(help: "How numbers are multiplied, where the work has products; unless given, as its targets have it.")
     var precision: [BenchmarkPrecision] = []
 
     @Option(help: "Counted repetitions, after one that is not counted.")
@@ -98,7 +98,7 @@ struct HoneBench: ParsableCommand {
     }
 
     private func wanted(_ work: Work) -> [BenchmarkPrecision] {
-        precision.isEmpty || work.precisions.count == 1 ? work.precisions : work.precisions.filter(precision.contains)
+        precision.isEmpty || !work.hasProducts ? work.precisions : precision
     }
 
     /// One work with its peers right behind it.

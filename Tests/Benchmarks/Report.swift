@@ -13,7 +13,7 @@ struct Report {
         let hone: JSON
         let peers: OrderedDictionary<String, JSON>
 
-        var title: String { work.precisions.count > 1 ? "\(work.title), \(precision.rawValue)" : work.title }
+        var title: String { work.hasProducts ? "\(work.title), \(precision.rawValue)" : work.title }
 
         /// Tokens a second, as a multiple of a peer's.
         func speed(against peer: String) -> Double? {

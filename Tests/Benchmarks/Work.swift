@@ -56,11 +56,11 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
-    /// The precisions it is measured in; the first one alone where the work has no products.
+    /// The precisions it is measured in unless others are asked for.
     var precisions: [BenchmarkPrecision] {
         switch self {
-        case .sftFull, .sftLoRA, .dpoLoRA, .rftLoRA, .decodeOne, .decodeMany: [.float32, .bf16]
-        case .memoryFull, .memoryLoRA, .memoryQLoRA: [.bf16]
+        case .sftFull, .sftLoRA, .decodeMany: [.float32, .bf16]
+        case .dpoLoRA, .rftLoRA, .decodeOne, .memoryFull, .memoryLoRA, .memoryQLoRA: [.bf16]
         default: [.float32]
         }
     }
@@ -137,6 +137,9 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         default: .smollm
         }
     }
+
+    /// Whether it may be measured in either precision.
+    var hasProducts: Bool { isInTokens && targets(.bf16).bytes == nil }
 
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
