@@ -52,11 +52,12 @@ extension Double {
     }
 }
 
-/// The most memory this process has had resident at any time, in MiB.
+/// The most memory this program has had resident at any time, in MiB. What `getrusage` says would include the process that
+/// started it.
 func peakResidentMegabytes() -> Int {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss / 1024
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0) / 1024
 }
 
 func setThreads(_ count: Int) { Parallel.setThreads(count) }

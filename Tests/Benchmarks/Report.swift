@@ -121,7 +121,7 @@ struct Report {
         var text = """
             # Benchmarks
 
-            Written by `PEERS=venv make bench` on \(date); nothing here is typed by hand. Everything was measured in one
+            Written by `PEERS=venv make bench` on \(date). Everything was measured in one
             sitting, each line in a process of its own and a peer right behind it, with nothing else running. Machines differ:
             compare the ratios.
 
