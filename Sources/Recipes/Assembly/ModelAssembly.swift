@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import OrderedCollections
 import TensorCore
 import TextCore
 import Tokenization
@@ -51,10 +52,11 @@ enum ModelAssembly {
             configuration = try ModelLoader.configuration(folder: path.url).configuration
         } else {
             guard let initial = loaded.recipe.model.initial else { preconditionFailure("a checked recipe has a model") }
+            // The vocabulary is the tokenizer's, whether the file names one or not.
+            var members = try ModelText.configuration(initial.config.url, for: text.tokenizer).object ?? [:]
+            members["vocab_size"] = .integer(text.tokenizer.vocabularySize)
             configuration = try ModelRegistry.configuration(
-                from: try ModelText.configuration(initial.config.url, for: text.tokenizer),
-                location: initial.config.absolute)
-            configuration.vocabularySize = text.tokenizer.vocabularySize
+                from: .object(members), location: initial.config.absolute)
         }
         if loaded.recipe.method == .reward { configuration.hasRewardHead = true }
         return configuration
