@@ -1,6 +1,6 @@
 import Foundation
 import TextCore
-import Verifiers
+public import Verifiers
 
 /// The options that all judges have.
 public struct JudgeEndpoint: Sendable {
@@ -189,8 +189,17 @@ extension SHA256 {
 }
 
 /// The options of judges, for any configuration that has them.
-protocol JudgeConfiguration: VerifierConfiguration {
+public protocol JudgeConfiguration: VerifierConfiguration {
+    /// The judging model.
     var judge: JudgeEndpoint { get set }
+}
+
+extension Verifier where Configuration: JudgeConfiguration {
+    public static var traits: VerifierTraits { .network }
+
+    public init(_ configuration: Configuration) throws(VerifierFailure) {
+        try self.init(configuration, in: VerifierEnvironment())
+    }
 }
 
 extension JudgeConfiguration {

@@ -32,14 +32,9 @@ public struct JudgeLabel: Verifier, SelfTesting {
 
     public static let name = "judge_label"
     public static let summary = "a label from a judging model behind an OpenAI-compatible endpoint"
-    public static var traits: VerifierTraits { .network }
 
     private let judge: Judge
     private let configuration: Configuration
-
-    public init(_ configuration: Configuration) throws(VerifierFailure) {
-        try self.init(configuration, in: VerifierEnvironment())
-    }
 
     public init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure) {
         guard !configuration.passing.isEmpty, configuration.passing.allSatisfy(configuration.labels.contains),

@@ -30,15 +30,9 @@ public struct JudgeScore: Verifier, SelfTesting {
 
     public static let name = "judge_score"
     public static let summary = "a number from a judging model behind an OpenAI-compatible endpoint"
-    // The number is brought to 0 to 1, so that its weight means the same whatever the rubric's scale.
-    public static var traits: VerifierTraits { .network }
 
     private let judge: Judge
     private let configuration: Configuration
-
-    public init(_ configuration: Configuration) throws(VerifierFailure) {
-        try self.init(configuration, in: VerifierEnvironment())
-    }
 
     public init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure) {
         self.configuration = configuration

@@ -33,14 +33,9 @@ public struct PairwiseJudge: GroupVerifier {
 
     public static let name = "pairwise_judge"
     public static let summary = "how often an answer beats others, by a judging model that sees both orders"
-    public static var traits: VerifierTraits { .network }
 
     private let judge: Judge
     private let configuration: Configuration
-
-    public init(_ configuration: Configuration) throws(VerifierFailure) {
-        try self.init(configuration, in: VerifierEnvironment())
-    }
 
     public init(_ configuration: Configuration, in environment: VerifierEnvironment) throws(VerifierFailure) {
         self.configuration = configuration
