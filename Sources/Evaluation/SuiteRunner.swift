@@ -77,6 +77,8 @@ public struct SuiteRunner {
         settings.decode = { tokenizer.decode($0) }
         settings.seed = seed
         settings.batchLimit = Self.batch
+        // A run that goes on trains without the copies that few rows at a time read.
+        defer { model.dropPackedWeights() }
         let completions = try Generator(model, settings).completions(
             of: items.map(\.prompt), shouldStop: { stop.isRequested })
         if stop.isRequested { throw CancellationError() }
