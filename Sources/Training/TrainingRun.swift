@@ -234,18 +234,12 @@ private struct RunLoop<Goal: Objective> {
         ]
         // Beside the metrics, which are the same however often a run is repeated, on however many threads.
         fields["memory"] = [
-            "peak_bytes": .integer(window.peakBytes), "peak_resident_bytes": .integer(Self.peakResidentBytes),
+            "peak_bytes": .integer(window.peakBytes), "peak_resident_bytes": .integer(ProcessMemory.peakResidentBytes),
         ]
         // Two runs saw the same rows in the same order when these are equal.
         if let digest = trainer.state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
         window = LogWindow()
         try services.emit(RunEvent(.step, fields))
-    }
-
-    /// The most memory of the process that was resident at any time.
-    private static var peakResidentBytes: Int {
-        var usage = rusage()
-        return getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 ? usage.ru_maxrss << 10 : 0
     }
 
     private func emitStart() throws {

@@ -52,13 +52,8 @@ extension Double {
     }
 }
 
-/// The most memory this program has had resident at any time, in MiB. What `getrusage` says would include the process that
-/// started it.
-func peakResidentMegabytes() -> Int {
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0) / 1024
-}
+/// The most memory this program has had resident at any time, in MiB.
+func peakResidentMegabytes() -> Int { ProcessMemory.peakResidentBytes >> 20 }
 
 func setThreads(_ count: Int) { Parallel.setThreads(count) }
 

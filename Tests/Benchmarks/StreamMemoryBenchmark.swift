@@ -1,5 +1,6 @@
 import Foundation
 import ShardIO
+import TensorCore
 import TextCore
 
 /// Whether streaming a large data set takes more memory than streaming a small one: each is read, shuffled and parsed
@@ -68,7 +69,7 @@ struct StreamMemory {
 
     /// Reads a data set to its end in this process: shuffled, and every row parsed.
     init(reading path: String) throws {
-        startMebibytes = try Self.peak()
+        startMebibytes = Self.peak()
         let data = try DataSourceOpener.open(path: path)
         let decoder = try RecordDecoder(source: data, format: "preference")
         let order = try SampleOrder(sources: [.init(data)], settings: .init(shuffleSeed: 1))
@@ -78,7 +79,7 @@ struct StreamMemory {
         }
         rows = 0
         while case .sample = try stream.next() { rows += 1 }
-        peakMebibytes = try Self.peak()
+        peakMebibytes = Self.peak()
     }
 
     init(json: JSON) throws {
@@ -91,12 +92,5 @@ struct StreamMemory {
         ["rows": .integer(rows), "start_mib": .number(startMebibytes), "peak_mib": .number(peakMebibytes)]
     }
 
-    private static func peak() throws -> Double {
-        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        guard let words = line?.split(whereSeparator: \.isWhitespace), words.count == 3,
-            let kibibytes = Double(words[1])
-        else { throw Subprocess.Failure(description: "/proc/self/status has no VmHWM") }
-        return kibibytes / 1024
-    }
+    private static func peak() -> Double { Double(ProcessMemory.peakResidentBytes) / 1_048_576 }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 
 #if canImport(Glibc)
     import Glibc
@@ -15,11 +16,11 @@ struct MachineMemory {
 
     /// Asks the machine, the control groups of the process and its limit on address space; the least counts.
     init() {
-        let status = Self.fields("/proc/self/status")
+        let status = ProcessMemory.fields(of: "/proc/self/status")
         let resident = (status["VmRSS"] ?? 0) + (status["VmSwap"] ?? 0)
         self.resident = resident
         var limits: [(bytes: Int, name: String)] = []
-        if let free = Self.fields("/proc/meminfo")["MemAvailable"] {
+        if let free = ProcessMemory.fields(of: "/proc/meminfo")["MemAvailable"] {
             limits.append((free + resident, "the memory that is free"))
         }
         if let free = Self.controlGroupRoom() { limits.append((free + resident, "the control group's limit")) }
@@ -32,25 +33,6 @@ struct MachineMemory {
         let least = limits.min { $0.bytes < $1.bytes }
         available = least?.bytes ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
         limitedBy = least?.name ?? "the machine's memory"
-    }
-
-    /// Bytes of the process that are in memory now, and the most that ever were.
-    static var residentNow: (now: Int, peak: Int) {
-        let status = fields("/proc/self/status")
-        return (status["VmRSS"] ?? 0, status["VmHWM"] ?? 0)
-    }
-
-    /// `name: number kB` of a file, in bytes.
-    private static func fields(_ path: String) -> [String: Int] {
-        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        var fields: [String: Int] = [:]
-        for line in text.split(separator: "\n") {
-            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == ":" })
-            if words.count == 3, words[2] == "kB", let number = Int(words[1]) {
-                fields[String(words[0])] = number << 10
-            }
-        }
-        return fields
     }
 
     /// Bytes that the narrowest control group still allows; `nil` where none limits memory.
