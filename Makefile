@@ -22,18 +22,15 @@ dependencies:
 	  echo "installing$$missing"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing >/dev/null; fi
 
-# OPENBLAS_CORETYPE, where it is set, makes OpenBLAS leave instructions unused that this processor has.
-CLEAN_ENVIRONMENT := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
-
 quickstart: build
 	$(HONE) data tickets -o $(TICKETS)
 	$(HONE) tokenizer train $(TICKETS)/train.jsonl --vocabulary-size 2048 \
 	  --chat-template recipes/quickstart/chat_template.jinja -o $(TICKETS)/tokenizer
 	$(HONE) data build $(TICKETS)/preference.jsonl -o $(TICKETS)/preference --shuffle-seed 42 --overwrite
-	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/sft.yaml --overwrite
-	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/dpo.yaml --overwrite
-	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/warm.yaml --overwrite
-	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/quickstart/rft.yaml --overwrite
+	$(HONE) train recipes/quickstart/sft.yaml --overwrite
+	$(HONE) train recipes/quickstart/dpo.yaml --overwrite
+	$(HONE) train recipes/quickstart/warm.yaml --overwrite
+	$(HONE) train recipes/quickstart/rft.yaml --overwrite
 	@echo; echo "ask it yourself:"
 	@echo '  echo "my parcel is late, please hurry" | $(HONE) generate --model runs/quickstart --chat --greedy'
 
@@ -41,12 +38,12 @@ quickstart: build
 banking77: build
 	$(HONE) tokenizer train ../shared/data/banking77/train.csv --token-per-value category --lowercase \
 	  --vocabulary-size 1024 --chat-template recipes/banking77/chat_template.jinja -o datasets/banking77/tokenizer
-	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/banking77.yaml --overwrite
+	$(HONE) train recipes/banking77.yaml --overwrite
 
 # Preferences over real models' solutions of GSM8K beside the project: judged on questions never seen.
 gsm8k-preference: build
 	$(HONE) data build ../shared/data/gsm8k/preference.jsonl -o datasets/gsm8k-preference --shuffle-seed 42 --overwrite
-	$(CLEAN_ENVIRONMENT) $(HONE) train recipes/gsm8k-preference.yaml --overwrite
+	$(HONE) train recipes/gsm8k-preference.yaml --overwrite
 
 # Tests of whole processes wait for them, which must not hold up the clocks of the others: they run by themselves.
 test: dependencies
@@ -60,9 +57,10 @@ format:
 lint:
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 
+# OPENBLAS_CORETYPE, where it is set, makes the yardstick leave instructions unused that this processor has.
 bench: dependencies
 	$(SWIFT) build -c release --product hone-bench
-	$(CLEAN_ENVIRONMENT) .build/release/hone-bench $(if $(PEERS),--peers $(PEERS) --markdown BENCHMARKS.md)
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .build/release/hone-bench $(if $(PEERS),--peers $(PEERS) --markdown BENCHMARKS.md)
 
 clean:
 	rm -rf .build

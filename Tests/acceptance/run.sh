@@ -38,7 +38,7 @@ if [[ -n $STAGES ]]; then
   train() { # task seed stage, then settings
     local run=runs/tasks/$1/seed-$2/$3 started=$SECONDS
     rm -rf "$run" # so that a failure is not taken for an earlier success
-    env -u OPENBLAS_CORETYPE "$HONE" train recipes/tasks/$1/$3.yaml --overwrite --threads 1 --quiet \
+    "$HONE" train recipes/tasks/$1/$3.yaml --overwrite --threads 1 --quiet \
       --set seed=$2 --set output_dir="$PWD/$run" "${@:4}" >"runs/tasks/$1-$2-$3.log" 2>&1 ||
       { echo "$1, seed $2, $3 failed:"; tail -20 "runs/tasks/$1-$2-$3.log"; return 1; }
     echo "$1 seed $2 $3: $((SECONDS - started)) s"

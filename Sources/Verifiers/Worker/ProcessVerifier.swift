@@ -58,7 +58,6 @@ public enum ProcessVerifier {
         // The same order of sets and dictionaries in every worker, and no minutes of backtrace for a trap.
         variables["SWIFT_DETERMINISTIC_HASHING"] = "1"
         variables["SWIFT_BACKTRACE"] = "enable=no"
-        variables["OPENBLAS_NUM_THREADS"] = "1"
         variables[WorkerMessage.variable] = "3"
         return ProcessPlan(
             executable: launch.executable, arguments: [launch.executable] + launch.arguments, variables: variables,
