@@ -1,4 +1,5 @@
 import Foundation
+import OrderedCollections
 import Testing
 import TextCore
 
@@ -66,14 +67,33 @@ import TextCore
         let kinds: [(String, [String: JSON])] = [
             ("full", ["adapter": "full"]), ("lora", ["adapter": ["type": "lora", "rank": 16]]),
             ("lora, bf16", ["adapter": ["type": "lora", "rank": 16], "model": ["path": "model", "dtype": "bf16"]]),
+            ("qlora", ["adapter": ["type": "qlora", "rank": 16]]),
             ("full, checkpointing", ["adapter": "full", "train.gradient_checkpointing": true]),
         ]
         for (name, changes) in kinds {
             try recipe(workspace, changes)
             let (told, measured) = try peaks(workspace)
-            print("\(shape.testDescription), \(name): told \(Int(told) >> 20) MiB, measured \(Int(measured) >> 20) MiB")
             #expect(abs(told / measured - 1) < 0.15, "\(name): \(told) told, \(measured) measured")
         }
+    }
+
+    @Test func `a new model is as large as its tokenizer's vocabulary, whatever its configuration says`() throws {
+        guard let workspace = try Workspace() else { return }
+        let configuration = try JSON(parsing: Data(contentsOf: workspace.model.appending(path: "config.json")))
+        var bytes: [Int] = []
+        for size in [nil, JSON.integer(999_999)] {
+            var members = try #require(configuration.object)
+            members["vocab_size"] = size
+            try workspace.write(JSON.object(members).text(), to: "config.json")
+            try workspace.writeRecipe([
+                "model": ["init": ["config": "config.json", "tokenizer": .string(workspace.model.path)]]
+            ])
+            let estimate = try workspace.hone("estimate", "recipe.yaml", "--json")
+            #expect(estimate.status == 0, "\(estimate)")
+            bytes.append(try #require(try estimate.json()["peak_bytes"]?.int))
+        }
+        #expect(abs(bytes[0] - bytes[1]) < bytes[0] / 20)
+        try workspace.train("--set", "train.max_steps=1")
     }
 
     @Test func `a run that does not fit is refused before its first step, with what would make it fit`() throws {
