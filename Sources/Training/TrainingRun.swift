@@ -111,10 +111,13 @@ private struct RunLoop<Goal: Objective> {
             let clock = ContinuousClock()
             let start = clock.now
             BufferPool.shared.resetPeak()
+            let (counted, allocated) = (ProductCounters.soFar, BufferPool.shared.counters.allocated)
             let batch = try batches(trainer.state.step)
             let made = clock.now
             let outcome = try trainer.step(batch, stop: services.stop)
             let seconds = (clock.now - start) / .seconds(1)
+            window.products.add(since: counted)
+            window.allocations += BufferPool.shared.counters.allocated - allocated
             window.peakBytes = max(window.peakBytes, BufferPool.shared.counters.peakLiveBytes)
             // Where making a batch takes time of its own, what is left of the step is said too.
             if batch.metrics["seconds/generate"] != nil {
@@ -235,6 +238,11 @@ private struct RunLoop<Goal: Objective> {
         // Beside the metrics, which are the same however often a run is repeated, on however many threads.
         fields["memory"] = [
             "peak_bytes": .integer(window.peakBytes), "peak_resident_bytes": .integer(ProcessMemory.peakResidentBytes),
+            "allocations": .integer(window.allocations),
+        ]
+        fields["work"] = [
+            "products": .integer(window.products.products),
+            "multiplications": .integer(window.products.multiplications),
         ]
         // Two runs saw the same rows in the same order when these are equal.
         if let digest = trainer.state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
@@ -275,6 +283,10 @@ private struct LogWindow {
     var seconds = 0.0
     /// The most bytes of tensors in use at once.
     var peakBytes = 0
+    /// Matrix products of the steps, what making their batches took counted in.
+    var products = ProductCounters()
+    /// Buffers for which the system had to give pages.
+    var allocations = 0
     private var steps = 0
     private var loss = 0.0
     private var last: (gradientNorm: Double, learningRate: Double)?
