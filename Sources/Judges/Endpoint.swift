@@ -87,18 +87,25 @@ public struct Endpoint: Sendable {
         guard data.count <= Self.largestAnswer else {
             throw VerifierFailure(.invalidValue, "\(place) answered with \(data.count) bytes, and 8 MiB are read")
         }
-        let text = withoutKey(String(decoding: data, as: UTF8.self))
-        try check(response, text)
+        let bytes = withoutKey([UInt8](data))
+        try check(response, bytes)
+        return try Self.json(bytes, from: place)
+    }
+
+    /// The JSON of an answer; text that is not UTF-8 is refused rather than mended into another.
+    ///
+    /// - Throws: `VerifierFailure` of kind `invalidValue`.
+    static func json(_ bytes: [UInt8], from place: String) throws(VerifierFailure) -> JSON {
         do {
-            return try JSON(parsing: text)
+            return try JSON(parsing: bytes)
         } catch {
             throw VerifierFailure(.invalidValue, "\(place) answered with what is no JSON: \(error.message)")
         }
     }
 
-    private func check(_ response: HTTPURLResponse, _ text: String) throws(VerifierFailure) {
+    private func check(_ response: HTTPURLResponse, _ bytes: [UInt8]) throws(VerifierFailure) {
         guard response.statusCode >= 300 else { return }
-        let said = String(text.prefix(300)).replacing("\n", with: " ")
+        let said = String(decoding: bytes.prefix(1200), as: UTF8.self).clipped(to: 300).replacing("\n", with: " ")
         let message = "\(place) answered with status \(response.statusCode): \(said)"
         switch response.statusCode {
         case 408, 409, 425, 429, 500...599:
@@ -111,9 +118,10 @@ public struct Endpoint: Sendable {
     }
 
     /// Services repeat a key that they do not know. What is too short to be secret may stand in any answer.
-    private func withoutKey(_ text: String) -> String {
-        guard let key, key.utf8.count >= 8 else { return text }
-        return text.replacing(key, with: "[key]")
+    private func withoutKey(_ bytes: [UInt8]) -> [UInt8] {
+        guard let key, key.utf8.count >= 8 else { return bytes }
+        // Of bytes, not of characters: a mark behind the key joins its last letter and would hide it.
+        return bytes.replacing(Array(key.utf8), with: Array("[key]".utf8))
     }
 
     /// The address without what might be secret in it.
@@ -201,6 +209,9 @@ final class CallBudget: Sendable {
         var tokens = 0
     }
 
+    /// An endpoint may tell any number; the sum stays one.
+    private static let most = 1 << 53
+
     private let limits: (calls: Int?, tokens: Int?)
     private let spent = Mutex(Spent())
 
@@ -220,5 +231,5 @@ final class CallBudget: Sendable {
         if let refusal { throw VerifierFailure(.budget, refusal + "; raise the limit, or judge fewer answers") }
     }
 
-    func add(tokens: Int) { spent.withLock { $0.tokens += max(0, tokens) } }
+    func add(tokens: Int) { spent.withLock { $0.tokens = min($0.tokens + min(max(0, tokens), Self.most), Self.most) } }
 }

@@ -52,12 +52,19 @@ public struct HTTPGrader: Verifier {
         let answer = try await endpoint.post(
             ["rollout": rollout.json, "reference": reference.json], identity: hash.finalized().hexadecimal,
             deadline: context.deadline)
+        return try Self.verdict(answer)
+    }
+
+    /// What a service's answer says.
+    ///
+    /// - Throws: `VerifierFailure` when it reports an error or has no score.
+    static func verdict(_ answer: JSON) throws(VerifierFailure) -> Verdict {
         if let reason = answer["abstain"] { return .abstain(reason: reason.string ?? reason.text()) }
         if let error = answer["error"] {
             throw VerifierFailure(.infrastructure, "the service reports: \(error.string ?? error.text())")
         }
         guard let value = answer["score"]?.double, value.isFinite else {
-            throw VerifierFailure(.invalidValue, "the service gave no `score`: \(answer.text().prefix(200))")
+            throw VerifierFailure(.invalidValue, "the service gave no `score`: \(answer.text().clipped(to: 200))")
         }
         var parts: [String: Double] = [:]
         for (name, part) in answer["parts"]?.object ?? [:] {
@@ -66,7 +73,7 @@ public struct HTTPGrader: Verifier {
         return .score(
             Score(
                 value, passed: answer["passed"]?.bool, parts: parts,
-                extracted: answer["extracted"]?.string.map { String($0.prefix(500)) },
-                note: answer["reason"]?.string.map { String($0.prefix(500)) }))
+                extracted: answer["extracted"]?.string.map { $0.clipped(to: 500) },
+                note: answer["reason"]?.string.map { $0.clipped(to: 500) }))
     }
 }

@@ -78,8 +78,11 @@ struct Judge: Sendable {
         }
         guard !text.contains("\n"), [".md", ".txt"].contains(where: text.hasSuffix) else { return text }
         let file = environment.url(text)
-        guard let content = try? String(contentsOf: file, encoding: .utf8) else {
-            throw VerifierFailure(.configuration, option: "rubric", "\(file.path) cannot be read as text")
+        guard let bytes = try? RegularFile.bytes(at: file.path, limit: 1 << 20),
+            let content = String(validating: bytes, as: UTF8.self)
+        else {
+            throw VerifierFailure(
+                .configuration, option: "rubric", "\(file.path) cannot be read as text of at most 1 MiB")
         }
         return content
     }
@@ -105,11 +108,11 @@ struct Judge: Sendable {
         try budget.take()
         let answer = try await endpoint.post(
             request, path: "chat/completions", identity: name, deadline: context.deadline)
-        let used = answer["usage"]?["total_tokens"]?.int ?? 0
+        let used = Self.tokens(of: answer)
         budget.add(tokens: used)
         context.metric("judge_tokens", Double(used))
         guard answer["choices"]?.array?.first?["message"] != nil else {
-            throw VerifierFailure(.invalidValue, "the judge's answer has no message: \(answer.text().prefix(200))")
+            throw VerifierFailure(.invalidValue, "the judge's answer has no message: \(answer.text().clipped(to: 200))")
         }
         keep(answer, name)
         return Self.reply(answer)
@@ -141,7 +144,11 @@ struct Judge: Sendable {
         ]
     }
 
-    private static func reply(_ answer: JSON) -> Reply {
+    /// Tokens that an answer says it cost.
+    static func tokens(of answer: JSON) -> Int { answer["usage"]?["total_tokens"]?.int ?? 0 }
+
+    /// What an endpoint's answer says, whatever it holds.
+    static func reply(_ answer: JSON) -> Reply {
         let message = answer["choices"]?.array?.first?["message"] ?? [:]
         let content = message["content"]?.string ?? ""
         // A reasoning model's thoughts are no verdict.
@@ -155,8 +162,12 @@ struct Judge: Sendable {
     /// The object that a text is or ends in.
     private static func object(in text: String) -> JSON? {
         if let json = try? JSON(parsing: text.trimmed), json.object != nil { return json }
-        guard let start = text.firstIndex(of: "{"), let end = text.lastIndex(of: "}"), start < end else { return nil }
-        let json = try? JSON(parsing: String(text[start...end]))
+        // By bytes: a mark behind a brace would make another character of it.
+        let bytes = Array(text.utf8)
+        guard let start = bytes.firstIndex(of: UInt8(ascii: "{")), let end = bytes.lastIndex(of: UInt8(ascii: "}")),
+            start < end
+        else { return nil }
+        let json = try? JSON(parsing: bytes[start...end])
         return json?.object == nil ? nil : json
     }
 
@@ -167,8 +178,10 @@ struct Judge: Sendable {
     }
 
     private func cached(_ name: String) -> JSON? {
-        guard let cache, let data = try? Data(contentsOf: cache.appending(path: name + ".json")) else { return nil }
-        return try? JSON(parsing: data)
+        guard let cache,
+            let bytes = try? RegularFile.bytes(at: cache.appending(path: name + ".json").path, limit: 32 << 20)
+        else { return nil }
+        return try? JSON(parsing: bytes)
     }
 
     /// A cache that cannot be written only costs calls.

@@ -68,20 +68,21 @@ public struct JudgeLabel: Verifier, SelfTesting {
             let reply = try await judge.ask(
                 task, reference.parts(rollout, answer: answer), shape: shape, vote: vote, in: context)
             if reply.isRefusal { return .abstain(reason: "the judge refuses to judge") }
-            guard let label = label(in: reply) else {
-                throw VerifierFailure(.invalidValue, "the judge named no label: \(reply.text.prefix(120))")
+            guard let label = Self.label(in: reply, among: labels) else {
+                throw VerifierFailure(.invalidValue, "the judge named no label: \(reply.text.clipped(to: 120))")
             }
             if configuration.passing.contains(label) { passing += 1 }
             last = (label, reply.json?["reason"]?.string)
         }
         return .check(
-            2 * passing > judge.votes, extracted: last?.label, note: last?.reason.map { String($0.prefix(500)) })
+            2 * passing > judge.votes, extracted: last?.label, note: last?.reason.map { $0.clipped(to: 500) })
     }
 
-    private func label(in reply: Judge.Reply) -> String? {
+    /// The label that a reply names, in whatever way it does.
+    static func label(in reply: Judge.Reply, among labels: [String]) -> String? {
         func known(_ text: String) -> String? {
             let wanted = text.trimmed.lowercased()
-            return configuration.labels.first { $0.trimmed.lowercased() == wanted }
+            return labels.first { $0.trimmed.lowercased() == wanted }
         }
         if let result = reply.json?["result"]?.string { return known(result) }
         if let boxed = Extraction.boxed.text(in: Rollout(reply.text)), let label = known(boxed) { return label }
@@ -89,14 +90,14 @@ public struct JudgeLabel: Verifier, SelfTesting {
             let rest = reply.text[mark.upperBound...].prefix { !$0.isNewline }
             if let label = known(String(rest)) { return label }
         }
-        return lastLabel(in: reply.text)
+        return lastLabel(in: reply.text, among: labels)
     }
 
     /// The label that ends last, the longest of several.
-    private func lastLabel(in text: String) -> String? {
+    private static func lastLabel(in text: String, among labels: [String]) -> String? {
         let scalars = Array(text.lowercased().unicodeScalars)
         var last: (end: Int, count: Int, label: String)?
-        for label in configuration.labels {
+        for label in labels {
             let wanted = Array(label.trimmed.lowercased().unicodeScalars)
             guard let first = wanted.first, let final = wanted.last, scalars.count >= wanted.count else { continue }
             let place = (0...scalars.count - wanted.count).last { start in

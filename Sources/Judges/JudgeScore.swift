@@ -61,7 +61,7 @@ public struct JudgeScore: Verifier, SelfTesting {
                     sum += low
                     continue
                 }
-                throw VerifierFailure(.invalidValue, "the judge gave no number: \(reply.text.prefix(120))")
+                throw VerifierFailure(.invalidValue, "the judge gave no number: \(reply.text.clipped(to: 120))")
             }
             sum += min(max(number, low), high)
             reason = reason ?? reply.json?["reason"]?.string
@@ -70,7 +70,7 @@ public struct JudgeScore: Verifier, SelfTesting {
         return .score(
             Score(
                 (number - low) / (high - low), passed: number >= configuration.passAt ?? high,
-                parts: ["result": number], note: reason.map { String($0.prefix(500)) }))
+                parts: ["result": number], note: reason.map { $0.clipped(to: 500) }))
     }
 
     public func probes(for reference: OptionalReference) -> [VerifierProbe] { JudgeProbes.all }

@@ -158,7 +158,7 @@ public struct PairwiseJudge: GroupVerifier {
             case "a": sum += 1
             case "b": break
             case "tie": sum += 0.5
-            default: throw VerifierFailure(.invalidValue, "the judge named no winner: \(reply.text.prefix(120))")
+            default: throw VerifierFailure(.invalidValue, "the judge named no winner: \(reply.text.clipped(to: 120))")
             }
         }
         return sum / Double(judge.votes)

@@ -22,7 +22,7 @@ package struct ConfigurationReader {
         return value
     }
 
-    mutating func problem(_ text: String) { problems.append(text) }
+    mutating func problem(_ text: String) { problems.append(text.clipped(to: 600)) }
 
     /// A whole number of at least 1; `nil` when the key is absent or `null`.
     mutating func optionalSize(_ key: String, atMost limit: Int = 1 << 24) -> Int? {
@@ -119,7 +119,7 @@ package struct ConfigurationReader {
     /// - Throws: `ModelError` with all problems found.
     package func finish() throws(ModelError) {
         guard !problems.isEmpty else { return }
-        throw ModelError(problems.joined(separator: "\n"), location: location)
+        throw ModelError(problems.shown, location: location)
     }
 }
 

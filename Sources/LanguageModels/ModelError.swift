@@ -1,4 +1,5 @@
 import TensorCore
+import TextCore
 
 /// Why a model, its weights or an adapter cannot be used.
 public struct ModelError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -9,7 +10,8 @@ public struct ModelError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// An error about `location`.
     public init(_ message: String, location: String? = nil) {
-        self.message = message
+        // What a file says in a gigabyte is not repeated whole.
+        self.message = message.clipped(to: 8192)
         self.location = location
     }
 
@@ -24,5 +26,13 @@ func readingFiles<Result>(_ body: () throws(TensorFileError) -> Result) throws(M
         return try body()
     } catch {
         throw ModelError(error)
+    }
+}
+
+extension [String] {
+    /// Problems, one a line; of very many the first ones and their number.
+    var shown: String {
+        let first = prefix(20).joined(separator: "\n")
+        return count > 20 ? "\(first)\nand \(count - 20) more" : first
     }
 }

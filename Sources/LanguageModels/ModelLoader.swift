@@ -12,6 +12,9 @@ public enum ModelLoader {
         folder: URL
     ) throws(ModelError) -> (configuration: DecoderConfiguration, files: ModelFiles) {
         let url = folder.appendingPathComponent("config.json")
+        if !FileManager.default.fileExists(atPath: url.path), let other = WeightFormat(at: folder) {
+            throw ModelError("has no config.json: \(other.refusal)", location: folder.path)
+        }
         var files = ModelFiles()
         files.configuration = try json(at: url)
         let generation = folder.appendingPathComponent("generation_config.json")
@@ -113,7 +116,7 @@ public enum ModelLoader {
             }
             problems.append("tensor \(entry.name) \(entry.shape) is not a weight of a \(configuration.modelType) model")
         }
-        guard problems.isEmpty else { throw ModelError(problems.joined(separator: "\n"), location: location) }
+        guard problems.isEmpty else { throw ModelError(problems.shown, location: location) }
     }
 
     private static func isTiedHead(_ head: SafetensorsFile.Entry, _ checkpoint: Checkpoint) throws(ModelError) -> Bool {
@@ -138,5 +141,5 @@ public enum ModelLoader {
         }
     }
 
-    private static let jsonLimit = 64 << 20
+    private static let jsonLimit = 16 << 20
 }

@@ -17,6 +17,8 @@ struct ByteCursor {
     private(set) var ordinal: Int
     private let maximumRecordBytes: Int
     private let chunkBytes: Int
+    /// Bytes from which a record gets the room of the longest at once; what is not written takes no memory.
+    private static let longRecord = 4 << 20
     private var buffer: [UInt8]
     private var bufferOffset: Int
     private var head = 0
@@ -134,6 +136,10 @@ struct ByteCursor {
                 head = 0
             }
             let before = buffer.count
+            // Growing by doubling would hold a long record twice while it is copied, and room for two more.
+            if before > Self.longRecord, buffer.capacity < maximumRecordBytes {
+                buffer.reserveCapacity(maximumRecordBytes + 2 * chunkBytes)
+            }
             do throws(DataError) {
                 try file.read(count: chunkBytes, at: bufferOffset + before, into: &buffer)
             } catch {

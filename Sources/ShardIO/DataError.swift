@@ -1,3 +1,5 @@
+import TextCore
+
 /// Why data could not be read: what happened, where, and what to do about it.
 public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What sort of trouble this is, for callers that treat some kinds apart.
@@ -52,8 +54,9 @@ public struct DataError: Error, Sendable, Hashable, CustomStringConvertible {
         self.line = line
         self.column = column
         self.byteOffset = byteOffset
-        self.jsonPath = jsonPath
-        self.message = message
+        self.jsonPath = jsonPath?.clipped(to: 400)
+        // What a file says in a gigabyte is not repeated whole.
+        self.message = message.clipped(to: 2000)
         self.fix = fix
     }
 

@@ -41,6 +41,10 @@ public struct DataFileOptions: Sendable {
     public var chunkBytes: Int
     /// Whether a folder of shards is read that has no manifest, and so may lack shards.
     public var partial: Bool
+    /// Bytes that one compressed byte may become, on the average of a compressed file from its start.
+    ///
+    /// Text becomes a tenth or a hundredth of itself. What grows a thousand times was made to fill a disk or a memory.
+    public var maximumExpansion = 2000
 
     /// - Precondition: the sizes are positive.
     public init(
@@ -80,7 +84,9 @@ public struct DataFile: RecordSource {
         self.path = path
         self.kind = kind
         self.options = options
-        compressed = path.lowercased().hasSuffix(".zst") ? try CompressedInput(input) : nil
+        compressed =
+            path.lowercased().hasSuffix(".zst")
+            ? try CompressedInput(input, maximumExpansion: options.maximumExpansion) : nil
         file = compressed ?? input
         switch kind {
         case .jsonl: (framing, firstRow) = (JSONLines(), .start)

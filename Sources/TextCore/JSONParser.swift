@@ -18,14 +18,18 @@ public struct JSONLimits: Sendable {
     public var depth: Int
     /// Size of the text in bytes, at most.
     public var bytes: Int
+    /// Values in the text, keys not counted, at most: what bounds the memory of the tree, about 100 bytes each.
+    public var values: Int
 
     /// - Parameters:
     ///   - depth: nesting of arrays and objects, 1 to 512.
     ///   - bytes: size of the text.
-    public init(depth: Int = 64, bytes: Int = 256 << 20) {
+    ///   - values: values of any kind in the text.
+    public init(depth: Int = 64, bytes: Int = 256 << 20, values: Int = 1 << 22) {
         precondition((1...512).contains(depth), "JSON depth limit \(depth) is not in 1...512")
         self.depth = depth
         self.bytes = bytes
+        self.values = values
     }
 }
 

@@ -6,6 +6,8 @@ internal import OrderedCollections
 package struct JSONReader {
     private let bytes: UnsafeRawBufferPointer
     private let limits: JSONLimits
+    /// Values that may come, and those that are left of them.
+    var values: (limit: Int, left: Int)
     /// Bytes before the next one that is read.
     package var position = 0
     /// Whether the last plain run held a byte that is not ASCII.
@@ -16,6 +18,7 @@ package struct JSONReader {
     package init(_ bytes: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits()) {
         self.bytes = bytes
         self.limits = limits
+        values = (limits.values, limits.values)
     }
 
     /// Whether no byte is left.
@@ -68,6 +71,8 @@ package struct JSONReader {
     /// - Parameter depth: arrays and objects around it.
     package mutating func value(depth: Int) throws(JSONError) -> JSON {
         skipWhitespace()
+        values.left -= 1
+        guard values.left >= 0 else { throw error("more than \(values.limit) values") }
         switch current {
         case UInt8(ascii: "{"): return try object(depth: depth + 1)
         case UInt8(ascii: "["): return try array(depth: depth + 1)
@@ -126,7 +131,7 @@ package struct JSONReader {
 extension JSONReader {
     private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-    private func error(_ message: String, at offset: Int? = nil) -> JSONError {
+    func error(_ message: String, at offset: Int? = nil) -> JSONError {
         let offset = min(offset ?? position, bytes.count)
         var line = 1
         var lineStart = 0
@@ -176,9 +181,11 @@ extension JSONReader {
             }
             let start = position
             let key = try string()
-            guard members.index(forKey: key) == nil else { throw error("key \"\(key)\" is written twice", at: start) }
+            guard members.index(forKey: key) == nil else { throw repetition(of: key, at: start) }
             skipWhitespace()
-            guard current == UInt8(ascii: ":") else { throw error("`:` is expected after key \"\(key)\"") }
+            guard current == UInt8(ascii: ":") else {
+                throw error("`:` is expected after key \"\(key.clipped(to: 80))\"")
+            }
             position += 1
             members[key] = try value(depth: depth)
             skipWhitespace()
@@ -244,7 +251,9 @@ extension JSONReader {
         if let value = exactDecimal(from: start) { return .number(value) }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isInteger, let value = Int(text) { return .integer(value) }
-        guard let value = Double(text), value.isFinite else { throw error("number \(text) is out of range", at: start) }
+        guard let value = Double(text), value.isFinite else {
+            throw error("number \(text.clipped(to: 40)) is out of range", at: start)
+        }
         return .number(value)
     }
 

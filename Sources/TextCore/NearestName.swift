@@ -1,14 +1,20 @@
 /// The name of `candidates` that a misspelt `name` most likely meant: the smallest edit distance, at most a third of
 /// the longer name's length; the first of equals. `nil` when none is near.
 public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
+    guard name.utf8.count <= longestName else { return nil }
     var best: (name: String, distance: Int)?
     for candidate in candidates {
-        let distance = editDistance(Array(name.lowercased().utf8), Array(candidate.lowercased().utf8))
         let limit = max(1, max(name.utf8.count, candidate.utf8.count) / 3)
+        // Each insertion or deletion changes the length by one.
+        guard abs(name.utf8.count - candidate.utf8.count) <= limit else { continue }
+        let distance = editDistance(Array(name.lowercased().utf8), Array(candidate.lowercased().utf8))
         if distance <= limit, distance < best?.distance ?? Int.max { best = (candidate, distance) }
     }
     return best?.name
 }
+
+/// Bytes of the longest name that is looked for; what is longer is no name that somebody typed.
+private let longestName = 256
 
 /// Insertions, deletions, substitutions and swaps of neighbours that turn `first` into `second`
 /// (optimal string alignment; time and memory grow with the product and the sum of the lengths).

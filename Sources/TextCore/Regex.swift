@@ -7,7 +7,9 @@ public struct RegexError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The pattern.
     public let pattern: String
 
-    public var description: String { "\(message) (at character \(position + 1) of the pattern \(pattern))" }
+    public var description: String {
+        "\(message) (at character \(position + 1) of the pattern \(pattern.clipped(to: 200)))"
+    }
 }
 
 /// A regular expression that matches in time proportional to the text, whatever the text and the pattern.

@@ -25,20 +25,25 @@ struct Decoder: Sendable {
     /// - Throws: `TokenizationError` for a decoder that is unknown or malformed.
     init(_ reader: ComponentReader?) throws(TokenizationError) {
         joinsBySpace = reader == nil
-        if let reader { try add(reader) }
+        var growth = TextGrowth()
+        if let reader { try add(reader, &growth) }
     }
 
-    private mutating func add(_ reader: ComponentReader) throws(TokenizationError) {
-        switch try reader.type() {
+    private mutating func add(_ reader: ComponentReader, _ growth: inout TextGrowth) throws(TokenizationError) {
+        let type = try reader.type()
+        if type != "Sequence", type != "Replace" { try growth.add(1, reader) }
+        switch type {
         case "Sequence":
             try reader.allow(["decoders"])
-            for component in try reader.components("decoders") { try add(component) }
+            for component in try reader.components("decoders") { try add(component, &growth) }
         case "ByteLevel":
             try reader.allow(["add_prefix_space", "trim_offsets", "use_regex"])
             steps.append(.byteLevel)
         case "Replace":
             try reader.allow(["pattern", "content"])
-            steps.append(.replace(try reader.matcher(), content: Array(try reader.string("content").utf8)))
+            let (matcher, content) = (try reader.matcher(), Array(try reader.string("content").utf8))
+            try growth.add(matcher.growth(with: content), reader)
+            steps.append(.replace(matcher, content: content))
         case "ByteFallback":
             try reader.allow([])
             steps.append(.byteFallback)

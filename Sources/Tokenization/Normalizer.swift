@@ -28,43 +28,54 @@ struct Normalizer: Sendable {
     ]
 
     /// - Throws: `TokenizationError` for a normalizer that is unknown or malformed.
-    init(_ reader: ComponentReader?) throws(TokenizationError) {
-        if let reader { try add(reader) }
+    init(_ reader: ComponentReader?, _ growth: inout TextGrowth) throws(TokenizationError) {
+        if let reader { try add(reader, &growth) }
     }
 
     var isEmpty: Bool { steps.isEmpty }
 
-    private mutating func add(_ reader: ComponentReader) throws(TokenizationError) {
+    private mutating func add(_ reader: ComponentReader, _ growth: inout TextGrowth) throws(TokenizationError) {
         switch try reader.type() {
         case "Sequence":
             try reader.allow(["normalizers"])
-            for component in try reader.components("normalizers") { try add(component) }
+            for component in try reader.components("normalizers") { try add(component, &growth) }
         case "Prepend":
             try reader.allow(["prepend"])
-            steps.append(.prepend(Array(try reader.string("prepend").utf8)))
+            let prefix = Array(try reader.string("prepend").utf8)
+            try growth.add(1 + prefix.count, reader)
+            steps.append(.prepend(prefix))
         case "Replace":
             try reader.allow(["pattern", "content"])
-            steps.append(.replace(try reader.matcher(), content: Array(try reader.string("content").utf8)))
+            let (matcher, content) = (try reader.matcher(), Array(try reader.string("content").utf8))
+            try growth.add(matcher.growth(with: content), reader)
+            steps.append(.replace(matcher, content: content))
         case "Lowercase":
             try reader.allow([])
+            try growth.add(1, reader)
             steps.append(.lowercase)
         case "Strip":
             try reader.allow(["strip_left", "strip_right"])
+            try growth.add(1, reader)
             steps.append(
                 .strip(
                     left: try reader.bool("strip_left", default: true),
                     right: try reader.bool("strip_right", default: true)))
         case "StripAccents":
             try reader.allow([])
+            try growth.add(1, reader)
             steps.append(.stripAccents)
         case "ByteLevel":
             try reader.allow([])
+            // Bytes outside of ASCII become letters of two bytes.
+            try growth.add(2, reader)
             steps.append(.byteLevel)
         case let type:
             guard let form = UnicodeForm(rawValue: type) else {
                 throw reader.unknownType(type, kind: "normalizer", known: Self.known)
             }
             try reader.allow([])
+            // A text in normal form stays as it is, so that these do not multiply.
+            try growth.add(1, reader)
             steps.append(.unicode(form))
         }
     }

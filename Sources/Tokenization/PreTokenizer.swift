@@ -44,21 +44,23 @@ struct PreTokenizer: Sendable {
     private static let punctuation = #"[\p{P}!-/:-@\[-`{-~]"#
 
     /// - Throws: `TokenizationError` for a pre-tokenizer that is unknown or malformed.
-    init(_ reader: ComponentReader?) throws(TokenizationError) {
-        if let reader { try add(reader) }
+    init(_ reader: ComponentReader?, _ growth: inout TextGrowth) throws(TokenizationError) {
+        if let reader { try add(reader, &growth) }
     }
 
-    private mutating func add(_ reader: ComponentReader) throws(TokenizationError) {
-        switch try reader.type() {
+    private mutating func add(_ reader: ComponentReader, _ growth: inout TextGrowth) throws(TokenizationError) {
+        let type = try reader.type()
+        if type != "Sequence" { try growth.add(1, reader) }
+        switch type {
         case "Sequence":
             try reader.allow(["pretokenizers"])
-            for component in try reader.components("pretokenizers") { try add(component) }
-        case "ByteLevel": try addByteLevel(reader)
+            for component in try reader.components("pretokenizers") { try add(component, &growth) }
+        case "ByteLevel": try addByteLevel(reader, &growth)
         case "Split":
             try reader.allow(["pattern", "behavior", "invert"])
             let invert = try reader.bool("invert", default: false)
             steps.append(.split(try reader.matcher(), try Self.behavior(of: reader), invert: invert))
-        case "Metaspace": try addMetaspace(reader)
+        case "Metaspace": try addMetaspace(reader, &growth)
         case "Digits":
             try reader.allow(["individual_digits"])
             let individual = try reader.bool("individual_digits", default: false)
@@ -97,18 +99,28 @@ struct PreTokenizer: Sendable {
         }
     }
 
-    private mutating func addByteLevel(_ reader: ComponentReader) throws(TokenizationError) {
+    private mutating func addByteLevel(
+        _ reader: ComponentReader, _ growth: inout TextGrowth
+    ) throws(TokenizationError) {
         try reader.allow(["add_prefix_space", "trim_offsets", "use_regex"])
-        if try reader.bool("add_prefix_space", default: true) { steps.append(.prefix([0x20], .always)) }
+        // A chain that goes on behind it writes the letters that stand for bytes; some of them have two.
+        try growth.add(2, reader)
+        if try reader.bool("add_prefix_space", default: true) {
+            try growth.add(2, reader)
+            steps.append(.prefix([0x20], .always))
+        }
         if try reader.bool("use_regex", default: true) { try addSplit(Self.byteLevelPattern, .isolated, reader) }
         steps.append(.byteLevel)
     }
 
-    private mutating func addMetaspace(_ reader: ComponentReader) throws(TokenizationError) {
+    private mutating func addMetaspace(
+        _ reader: ComponentReader, _ growth: inout TextGrowth
+    ) throws(TokenizationError) {
         try reader.allow(["replacement", "str_rep", "add_prefix_space", "prepend_scheme", "split"])
         let replacement = Array(try reader.string("replacement").utf8)
         // Files from before `prepend_scheme` say it with `add_prefix_space`.
         let addsSpace = try reader.bool("add_prefix_space", default: true)
+        try growth.add(max(1, replacement.count) * (1 + replacement.count), reader)
         steps.append(.replace([0x20], with: replacement))
         switch try reader.optionalString("prepend_scheme") ?? (addsSpace ? "always" : "never") {
         case "always": steps.append(.prefix(replacement, .always))

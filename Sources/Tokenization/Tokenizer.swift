@@ -63,7 +63,8 @@ public final class Tokenizer: Sendable {
 
     private init(file url: URL, configuration: TokenizerConfiguration?) throws(TokenizationError) {
         let file = try TokenizerFile(
-            bytes: try readFile(url), name: url.path, moreTokens: configuration?.addedTokens ?? [])
+            bytes: try readFile(url, limit: TokenizerFile.largestFile), name: url.path,
+            moreTokens: configuration?.addedTokens ?? [])
         model = file.model
         (normalizer, preTokenizer, decoder) = (file.normalizer, file.preTokenizer, file.decoder)
         addedTokens = Dictionary(file.addedTokens.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })

@@ -19,6 +19,9 @@ struct TokenizerConfiguration {
     /// Added tokens that `tokenizer.json` may lack.
     var addedTokens: [AddedToken] = []
 
+    /// Bytes of a file of settings, in which templates and thousands of added tokens may stand.
+    private static let largestFile = 16 << 20
+
     /// Reads `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`, `config.json` and the
     /// template files, each where it exists.
     ///
@@ -35,7 +38,8 @@ struct TokenizerConfiguration {
     private static func reader(_ name: String, in folder: URL) throws(TokenizationError) -> ComponentReader? {
         let url = folder.appendingPathComponent(name)
         guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-        return try ComponentReader(try parseJSON(try readFile(url), name: url.path), at: "\(url.path):")
+        return try ComponentReader(
+            try parseJSON(try readFile(url, limit: largestFile), name: url.path), at: "\(url.path):")
     }
 
     private mutating func readTokenizerConfig(_ reader: ComponentReader) throws(TokenizationError) {
@@ -102,7 +106,8 @@ struct TokenizerConfiguration {
     }
 
     private static func text(of url: URL) throws(TokenizationError) -> String {
-        guard let text = String(validating: try readFile(url), as: UTF8.self) else {
+        guard let text = String(validating: try readFile(url, limit: TemplateLimits().sourceBytes), as: UTF8.self)
+        else {
             throw TokenizationError("the template is not valid UTF-8", at: url.path)
         }
         return text

@@ -10,6 +10,11 @@ struct TokenizerFile {
     let postProcessor: PostProcessor
     let decoder: Decoder
 
+    /// Bytes of `tokenizer.json`: the largest vocabularies take 40 MB.
+    static let largestFile = 256 << 20
+    /// Bytes of the contents of all added tokens; every byte takes some of the memory in which they are found.
+    private static let largestAddedTokens = 16 << 20
+
     private static let topLevelKeys = [
         "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
         "model",
@@ -29,12 +34,20 @@ struct TokenizerFile {
         }
         let known = Set(tokens.map { Array($0.content.utf8) })
         tokens += moreTokens.filter { !known.contains(Array($0.content.utf8)) }
+        let addedBytes = tokens.reduce(0) { $0 + $1.content.utf8.count }
+        guard addedBytes <= Self.largestAddedTokens else {
+            throw root.error(
+                "the added tokens have \(addedBytes) bytes together; the limit is \(Self.largestAddedTokens)",
+                key: "added_tokens")
+        }
         let modelReader = try ComponentReader(try root.value("model"), at: root.path("model"))
         guard let vocabulary else { throw modelReader.error("the key `vocab` is missing") }
         addedTokens = try Self.reconcile(tokens, with: vocabulary, location: root.path("added_tokens"))
         model = try Self.model(modelReader, vocabulary: vocabulary, addedTokens: addedTokens)
-        normalizer = try Normalizer(try Self.component("normalizer", of: root))
-        preTokenizer = try PreTokenizer(try Self.component("pre_tokenizer", of: root))
+        // The pre-tokenizer works on what the normalizer makes.
+        var growth = TextGrowth()
+        normalizer = try Normalizer(try Self.component("normalizer", of: root), &growth)
+        preTokenizer = try PreTokenizer(try Self.component("pre_tokenizer", of: root), &growth)
         decoder = try Decoder(try Self.component("decoder", of: root))
         let addedIDs = Set(addedTokens.map(\.id))
         postProcessor = try PostProcessor(
@@ -164,24 +177,16 @@ func parseJSON(_ bytes: [UInt8], name: String) throws(TokenizationError) -> JSON
     }
 }
 
-/// Reads a regular file of at most 256 MiB.
-func readFile(_ url: URL) throws(TokenizationError) -> [UInt8] {
-    let values = try? url.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey])
-    guard let values else { throw TokenizationError("there is no such file", at: url.path) }
-    let resolved = url.resolvingSymlinksInPath()
-    let isRegular =
-        values.isRegularFile == true
-        || (try? resolved.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile == true
-    guard isRegular else { throw TokenizationError("this is no regular file", at: url.path) }
-    do {
-        let data = try Data(contentsOf: url)
-        guard data.count <= 256 << 20 else {
-            throw TokenizationError("\(data.count) bytes; the limit for a tokenizer's file is 256 MiB", at: url.path)
-        }
-        return [UInt8](data)
-    } catch let error as TokenizationError {
-        throw error
+/// The bytes of a file of a tokenizer.
+///
+/// - Parameter limit: bytes that such a file may have.
+func readFile(_ url: URL, limit: Int) throws(TokenizationError) -> [UInt8] {
+    do throws(RegularFile.Problem) {
+        return try RegularFile.bytes(at: url.path, limit: limit)
     } catch {
-        throw TokenizationError("the file cannot be read: \(error.localizedDescription)", at: url.path)
+        if case .tooLarge(let bytes, let limit) = error {
+            throw TokenizationError("\(bytes) bytes; the limit for this file of a tokenizer is \(limit)", at: url.path)
+        }
+        throw TokenizationError(error.description, at: url.path)
     }
 }

@@ -118,7 +118,7 @@ public struct TrainingError: Error, Sendable, Hashable, CustomStringConvertible 
     public var message: String
 
     /// An error with a message.
-    public init(_ message: String) { self.message = message }
+    public init(_ message: String) { self.message = message.clipped(to: 4000) }
 
     public var description: String { message }
 }

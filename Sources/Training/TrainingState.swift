@@ -71,8 +71,9 @@ public struct TrainingState: Sendable, Hashable {
     /// - Throws: `TrainingError` that names a member that is missing or of another kind.
     public init(json: JSON) throws {
         func integer(_ name: String) throws -> Int {
-            guard let value = json[name]?.int, value >= 0 else {
-                throw TrainingError("`\(name)` should be a whole number that is not negative")
+            // The next steps add to it.
+            guard let value = json[name]?.int, (0...1 << 53).contains(value) else {
+                throw TrainingError("`\(name)` should be a whole number from 0 to 2 to the power of 53")
             }
             return value
         }

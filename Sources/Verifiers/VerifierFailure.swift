@@ -1,3 +1,5 @@
+import TextCore
+
 /// Why a verifier gave no verdict. A failure is counted and never becomes a score.
 public struct VerifierFailure: Error, Sendable, Hashable, CustomStringConvertible {
     /// What went wrong, so that a caller can decide what to do.
@@ -35,7 +37,8 @@ public struct VerifierFailure: Error, Sendable, Hashable, CustomStringConvertibl
         self.kind = kind
         self.verifier = verifier
         self.option = option
-        self.message = message
+        // What a file or an answer says in a gigabyte is not repeated whole.
+        self.message = message.clipped(to: 4000)
         self.retryAfter = retryAfter
     }
 

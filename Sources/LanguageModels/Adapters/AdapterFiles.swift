@@ -58,7 +58,7 @@ extension LanguageModel {
         guard problems.isEmpty else {
             throw ModelError(
                 "the adapter does not fit this model; use the model that it was trained on:\n"
-                    + problems.joined(separator: "\n"), location: url.path)
+                    + problems.shown, location: url.path)
         }
         let head = bringsHead ? try file.tensor(named: headName, dtype: .float32) : nil
         try attach(configuration, location: folder.path) { target, weight, _ throws(ModelError) in

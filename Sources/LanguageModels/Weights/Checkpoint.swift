@@ -20,9 +20,9 @@ struct Checkpoint {
         } else if manager.fileExists(atPath: indexURL.path) {
             self.init(try Self.shards(of: indexURL))
         } else {
+            let other = WeightFormat(at: folder).map { ": " + $0.refusal } ?? "; Hone reads no other weights"
             throw ModelError(
-                "has neither model.safetensors nor model.safetensors.index.json; Hone reads no other weights "
-                    + "(convert .bin files with transformers)", location: folder.path)
+                "has neither model.safetensors nor model.safetensors.index.json" + other, location: folder.path)
         }
     }
 

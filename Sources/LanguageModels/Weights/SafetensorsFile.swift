@@ -51,6 +51,7 @@ public final class SafetensorsFile {
             throw problem("\(file.size) bytes are no safetensors file; it is truncated. Copy or download it again")
         }
         let lengthBytes = try readingFiles { () throws(TensorFileError) in try file.bytes(at: 0, count: 8) }
+        if let other = WeightFormat(start: lengthBytes) { throw problem(other.refusal) }
         let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(Self.headerLimit) else {
             throw problem(
@@ -63,59 +64,12 @@ public final class SafetensorsFile {
                     + "download it again")
         }
         let text = try readingFiles { () throws(TensorFileError) in try file.bytes(at: 8, count: Int(length)) }
-        let header: JSON
-        do {
-            header = try JSON(parsing: text, limits: JSONLimits(depth: 8, bytes: Self.headerLimit))
-        } catch {
-            throw problem("its header is not JSON: \(error)")
-        }
-        guard let members = header.object else { throw problem("its header is \(header.kind), not an object") }
-        var entries: [Entry] = []
-        var metadata: [String: String] = [:]
-        for (name, value) in members {
-            if name == "__metadata__" {
-                for (key, text) in value.object ?? [:] {
-                    guard let text = text.string else {
-                        throw problem("`__metadata__.\(key)` is \(text.kind), not a string")
-                    }
-                    metadata[key] = text
-                }
-                if value.object == nil { throw problem("`__metadata__` is \(value.kind), not an object") }
-            } else {
-                entries.append(try Self.entry(name, value, location: url.path))
-            }
-        }
-        try Self.check(entries, dataSize: file.size - dataStart, location: url.path)
-        self.entries = entries
-        self.metadata = metadata
-        index = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
-    }
-
-    private static func entry(_ name: String, _ value: JSON, location: String) throws(ModelError) -> Entry {
-        func problem(_ text: String) -> ModelError { ModelError("tensor \(name): \(text)", location: location) }
-        guard let type = value["dtype"]?.string else { throw problem("`dtype` is missing or no string") }
-        guard let size = sizes[type] else {
-            throw problem("type \(type) is unknown; known are \(sizes.keys.sorted().joined(separator: ", "))")
-        }
-        guard let shape = value["shape"]?.array?.map(\.int), shape.allSatisfy({ $0 ?? -1 >= 0 }) else {
-            throw problem("`shape` must be a list of whole numbers, none below 0")
-        }
-        guard let offsets = value["data_offsets"]?.array?.map(\.int), offsets.count == 2, let start = offsets[0],
-            let end = offsets[1], start >= 0, end >= start
-        else { throw problem("`data_offsets` must be two whole numbers, the second not below the first") }
-        for key in value.object?.keys ?? [] where !["dtype", "shape", "data_offsets"].contains(key) {
-            throw problem("`\(key)` is not a key of the format")
-        }
-        var bytes = size
-        for dimension in shape.compactMap({ $0 }) {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: dimension)
-            if overflow { throw problem("shape \(shape.compactMap { $0 }) has more numbers than can be counted") }
-            bytes = product
-        }
-        guard bytes == end - start else {
-            throw problem("shape \(shape.compactMap { $0 }) of \(type) takes \(bytes) bytes, and it has \(end - start)")
-        }
-        return Entry(name: name, type: type, shape: shape.compactMap { $0 }, range: start..<end)
+        var header = SafetensorsHeader(location: url.path)
+        try header.read(text)
+        try Self.check(header.entries, dataSize: file.size - dataStart, location: url.path)
+        entries = header.entries
+        metadata = header.metadata
+        index = header.index
     }
 
     /// Tensors fill the data from its start to its end, without gap or overlap.
@@ -128,14 +82,14 @@ public final class SafetensorsFile {
         for entry in ordered {
             guard entry.range.upperBound <= dataSize else {
                 throw ModelError(
-                    "tensor \(entry.name): ends at byte \(entry.range.upperBound) of \(dataSize) bytes of data; "
+                    "tensor \(entry.name.clipped(to: 200)): ends at byte \(entry.range.upperBound) of \(dataSize) bytes of data; "
                         + "the file is truncated. Copy or download it again", location: location)
             }
             guard entry.range.lowerBound == end else {
                 let what = entry.range.lowerBound < end ? "overlaps" : "leaves a gap after"
-                throw ModelError("tensor \(entry.name): \(what) \(previous)", location: location)
+                throw ModelError("tensor \(entry.name.clipped(to: 200)): \(what) \(previous)", location: location)
             }
-            (end, previous) = (entry.range.upperBound, "tensor \(entry.name)")
+            (end, previous) = (entry.range.upperBound, "tensor \(entry.name.clipped(to: 200))")
         }
         guard end == dataSize else {
             throw ModelError("\(dataSize - end) bytes after \(previous) belong to no tensor", location: location)

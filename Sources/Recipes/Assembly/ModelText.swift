@@ -79,11 +79,17 @@ struct ModelText {
         switch choice {
         case .auto: return nil
         case .file(let path):
-            guard let source = try? String(contentsOf: path.url, encoding: .utf8) else {
+            do throws(RegularFile.Problem) {
+                let bytes = try RegularFile.bytes(at: path.absolute, limit: TemplateLimits().sourceBytes)
+                guard let source = String(validating: bytes, as: UTF8.self) else {
+                    throw .unreadable("it is not UTF-8 text")
+                }
+                return (path.name, source)
+            } catch {
                 throw CommandFailure(
-                    message: "\(path): this chat template cannot be read as UTF-8 text", status: .missing)
+                    message: "\(path): this chat template cannot be read: \(error)",
+                    status: error == .missing ? .missing : .data)
             }
-            return (path.name, source)
         }
     }
 
@@ -104,13 +110,18 @@ struct ModelText {
     }
 
     static func json(_ url: URL) throws -> JSON {
-        guard let data = try? Data(contentsOf: url) else {
+        let bytes: [UInt8]
+        do throws(RegularFile.Problem) {
+            bytes = try RegularFile.bytes(at: url.path, limit: 16 << 20)
+        } catch .missing {
             throw CommandFailure(
                 message: "\(url.path): no such file, so this is no model folder; it holds `config.json`, weights in "
                     + "`model.safetensors` and `tokenizer.json`", status: .missing)
+        } catch {
+            throw CommandFailure(message: "\(url.path): \(error)", status: .data)
         }
         do {
-            return try JSON(parsing: data, limits: JSONLimits(bytes: 16 << 20))
+            return try JSON(parsing: bytes)
         } catch {
             throw CommandFailure(message: "\(url.path):\(error)", status: .data)
         }

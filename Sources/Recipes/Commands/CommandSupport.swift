@@ -128,10 +128,10 @@ struct Terminal {
     func note(_ line: String) { if !quiet && !json { Self.write(line + "\n", to: STDERR_FILENO) } }
 
     /// Writes a warning, whatever the options.
-    func warn(_ line: String) { Self.write("warning: \(line)\n", to: STDERR_FILENO) }
+    func warn(_ line: String) { Self.write("warning: \(line.printable)\n", to: STDERR_FILENO) }
 
     /// Writes an error, whatever the options.
-    func error(_ line: String) { Self.write("error: \(line)\n", to: STDERR_FILENO) }
+    func error(_ line: String) { Self.write("error: \(line.printable)\n", to: STDERR_FILENO) }
 
     /// Writes all of `text`; a reader that has gone away ends the output, not the command.
     @discardableResult

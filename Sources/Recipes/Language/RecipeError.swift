@@ -19,7 +19,7 @@ public struct RecipeProblem: Error, Sendable, Hashable, CustomStringConvertible 
     ) {
         self.isMissingFile = isMissingFile
         self.position = position
-        self.what = what
+        self.what = what.clipped(to: 1000)
         self.why = why
         self.fix = fix
     }
@@ -47,10 +47,14 @@ public struct RecipeError: Error, Sendable, Hashable, CustomStringConvertible {
     /// At least one, sorted by position, none twice.
     public let problems: [RecipeProblem]
 
+    /// Problems that are told at once.
+    private static let largestCount = 100
+
     /// - Precondition: `problems` is not empty.
     package init(_ problems: [RecipeProblem]) {
         precondition(!problems.isEmpty, "a RecipeError needs a problem")
-        let unique = OrderedSet(problems)
+        // A file of a million wrong keys is one wrong file.
+        let unique = OrderedSet(problems.prefix(Self.largestCount))
         self.problems = unique.enumerated().sorted {
             ($0.element.position, $0.offset) < ($1.element.position, $1.offset)
         }.map(\.element)

@@ -4,6 +4,8 @@ import TextCore
 /// The state of one decoding: where it is, what was written, and what is wrong.
 package final class RecipeDecoder {
     private(set) var problems: [RecipeProblem] = []
+    /// Problems that are looked for; a file of more is one wrong file.
+    private static let largestCount = 100
     private var path: [String] = []
     /// The default of the field being decoded, to show when its value has a wrong type.
     var example: (key: String, text: String)?
@@ -53,7 +55,7 @@ package final class RecipeDecoder {
     }
 
     private func report(_ problem: RecipeProblem) {
-        if problems.count < 1000 { problems.append(problem) }
+        if problems.count < Self.largestCount { problems.append(problem) }
     }
 
     /// - Parameters:
@@ -103,6 +105,8 @@ package final class RecipeDecoder {
     }
 
     func reportUnread(_ entry: RecipeNode.Entry, in schema: SectionSchema) {
+        // Looking for what each of a million wrong keys may mean would take longer than anybody reads.
+        guard problems.count < Self.largestCount else { return }
         if let planned = schema.planned.first(where: { $0.name == entry.key }) {
             if entry.value.isNull { return }
             if let neutral = planned.neutral, entry.value.json == neutral { return }

@@ -10,6 +10,8 @@ final class CompressedInput: ByteSource {
     /// Starts of frames that lie closer together than this are not remembered: a bound on memory.
     private static let spacing = 64 << 10
     private static let idleReaders = 8
+    /// What idle decoders may hold together; one with a window of 128 MiB stays alone.
+    private static let idleBytes = 64 << 20
 
     /// What has been seen of the file's frames so far.
     private struct Census {
@@ -40,12 +42,15 @@ final class CompressedInput: ByteSource {
     }
 
     private let file: InputFile
+    private let maximumExpansion: Int
     private let census = SharedCensus()
     private let idle = Mutex<[ZstdReader]>([])
 
     /// - Throws: `DataError` when the file does not start as a zstd file does.
-    init(_ file: InputFile) throws(DataError) {
+    /// - Parameter maximumExpansion: see `DataFileOptions`.
+    init(_ file: InputFile, maximumExpansion: Int = 2000) throws(DataError) {
         self.file = file
+        self.maximumExpansion = maximumExpansion
         let start = try file.bytes(count: 4, at: 0)
         let magic = start.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         guard start.count == 4, magic == ShardFormat.frameMagic || magic & ~15 == ShardFormat.skippableMagic else {
@@ -94,7 +99,11 @@ final class CompressedInput: ByteSource {
         if got == 0 { census.value.withLock { $0.isComplete = true } }
         idle.withLock { idle in
             idle.append(reader)
-            if idle.count > Self.idleReaders { idle.removeFirst() }
+            // The newest stays whatever it holds: the next piece is mostly the one behind.
+            var held = idle.reduce(0) { $0 + $1.memoryBytes }
+            while idle.count > Self.idleReaders || idle.count > 1 && held > Self.idleBytes {
+                held -= idle.removeFirst().memoryBytes
+            }
         }
     }
 
@@ -114,7 +123,9 @@ final class CompressedInput: ByteSource {
             return found.0
         }
         let census = census
-        let reader = try ZstdReader(file) { frame in census.value.withLock { $0.add(frame) } }
+        let reader = try ZstdReader(file, maximumExpansion: maximumExpansion) { frame in
+            census.value.withLock { $0.add(frame) }
+        }
         reader.move(to: start)
         return reader
     }

@@ -46,6 +46,8 @@ enum ShardFormat {
     static let largestMetadata = 64 << 10
     static let largestRecord = 64 << 20
     static let largestFrame = 64 << 20
+    /// Frames of a shard: 2 TiB of text where they have their usual size, and 256 MiB of index.
+    static let largestFrameCount = 1 << 23
     static let largestWindow = 8 << 20
     static let entryBytes = 32
     static let seekFooterBytes = 9

@@ -92,6 +92,12 @@ struct ShardIndex: Sendable {
         guard frames > 0, indexStart > headerBytes else {
             throw damaged(file, at: footerStart, "the seek table tells of \(entries) frames, which do not fit")
         }
+        // A file may have a length that nobody wrote; its frames have to be read one by one.
+        guard frames <= ShardFormat.largestFrameCount else {
+            throw damaged(
+                file, at: footerStart,
+                "the seek table tells of \(frames) frames, and a shard has at most \(ShardFormat.largestFrameCount)")
+        }
         var frame = LittleEndianReader(try file.bytes(count: contentBytes + 8, at: indexStart))
         guard frame.take(UInt32.self) == ShardFormat.indexMagic, frame.take(UInt32.self) == UInt32(contentBytes),
             let content = frame.take(bytes: contentBytes)

@@ -27,9 +27,12 @@ final class ZstdReader: @unchecked Sendable {
     }
 
     static let largestWindow = 1 << 27
+    /// Text that is read however small its file is.
+    private static let freeExpansion = 64 << 20
     private static let largestHeader = 18
 
     private let file: InputFile
+    private let maximumExpansion: Int
     private let context: OpaquePointer
     private let input: UnsafeMutableRawBufferPointer
     private var inputStart = 0
@@ -43,13 +46,19 @@ final class ZstdReader: @unchecked Sendable {
     private let finished: (FinishedFrame) -> Void
 
     /// - Parameter finished: is told each frame that has been decoded to its end.
-    init(_ file: InputFile, finished: @escaping @Sendable (FinishedFrame) -> Void) throws(DataError) {
+    /// - Parameters:
+    ///   - maximumExpansion: see `DataFileOptions`.
+    ///   - finished: told of every frame at its end.
+    init(
+        _ file: InputFile, maximumExpansion: Int = 2000, finished: @escaping @Sendable (FinishedFrame) -> Void
+    ) throws(DataError) {
         guard let context = ZSTD_createDCtx() else {
             throw DataError(
                 .unreadable, file: file.path, message: "there is no memory for a decoder", fix: "Free some memory.")
         }
         ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 27)
         self.file = file
+        self.maximumExpansion = maximumExpansion
         self.context = context
         self.finished = finished
         input = .allocate(byteCount: ZSTD_DStreamInSize(), alignment: 16)
@@ -77,6 +86,7 @@ final class ZstdReader: @unchecked Sendable {
             while produced < output.count {
                 if current == nil, try !startFrame() { break }
                 produced += try decode(into: UnsafeMutableRawBufferPointer(rebasing: output[produced...]))
+                try checkExpansion()
             }
         } catch {
             failure = error
@@ -191,6 +201,21 @@ final class ZstdReader: @unchecked Sendable {
                 throw cut("inside \(frameText)", from: frame.start.offset)
             }
         }
+    }
+
+    /// What the decoder holds, most of it its window.
+    var memoryBytes: Int { Int(clamping: ZSTD_sizeof_DCtx(context)) }
+
+    /// - Throws: `DataError` when the text behind the compressed bytes so far is too long to be data.
+    private func checkExpansion() throws(DataError) {
+        guard textOffset > Self.freeExpansion else { return }
+        let (allowed, overflow) = offset.multipliedReportingOverflow(by: maximumExpansion)
+        guard !overflow, textOffset > allowed else { return }
+        throw DataError(
+            .limit, file: file.path, byteOffset: offset,
+            message:
+                "\(offset) compressed bytes become more than \(textOffset >> 20) MiB, over \(maximumExpansion) for one",
+            fix: "Data do not repeat themselves so. If you know what it is, decompress it first: zstd -d.")
     }
 
     private var frameText: String { "frame \(framesBefore + 1)" }

@@ -300,7 +300,8 @@ extension Interpreter {
         var total = 0
         for part in parts {
             total += part.utf8.count + separator.utf8.count
-            try spend(bytes: total)
+            try checkText(total)
+            try spend(bytes: part.utf8.count + separator.utf8.count)
         }
         return parts.joined(separator: separator)
     }

@@ -109,7 +109,10 @@ extension Interpreter {
             try spend(bytes: a.utf8.count + b.utf8.count)
             return .string(a + b)
         case (.sequence(let a), .sequence(let b)) where a.kind == b.kind && (a.kind == .list || a.kind == .tuple):
-            try spend((a.elements.count + b.elements.count) / 2)
+            try spend(a.elements.count + b.elements.count)
+            guard a.elements.count + b.elements.count <= limits.rangeElements else {
+                throw TemplateFailure(.limit, "a list of more than \(limits.rangeElements) elements, the limit")
+            }
             return .sequence(try SequenceValue(a.kind, a.elements + b.elements))
         case (.string, _):
             throw TemplateFailure.type("can only concatenate str (not \"\(right.typeName)\") to str")

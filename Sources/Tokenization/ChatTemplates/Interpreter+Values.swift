@@ -86,13 +86,23 @@ extension Interpreter {
         switch value {
         case .sequence(let sequence): elements = sequence.elements
         case .dictionary(let dictionary): elements = dictionary.members.keys.map(\.value)
-        case .string(let text): elements = text.unicodeScalars.map { .string(String($0)) }
+        case .string(let text):
+            try checkCount(ofScalarsIn: text)
+            elements = text.unicodeScalars.map { .string(String($0)) }
         case .generator(let generator): elements = generator.rest()
         case .undefined: return []
         default: throw TemplateFailure.type("'\(value.typeName)' object is not iterable")
         }
         try spend(elements.count / 8)
         return elements
+    }
+
+    /// A text that is taken apart takes many times its own memory.
+    private func checkCount(ofScalarsIn text: String) throws {
+        guard text.utf8.count <= SequenceValue.largestCount else {
+            throw TemplateFailure(
+                .limit, "a text of more than \(SequenceValue.largestCount) bytes taken apart, the limit")
+        }
     }
 
     /// Python's `len`.
@@ -148,7 +158,7 @@ extension Interpreter {
             return sequence.elements.indices.contains(position) ? sequence.elements[position] : nil
         case .string(let text):
             guard let index = key.wholeNumber else { return nil }
-            try spend(bytes: text.utf8.count)
+            try spend(text.utf8.count / 64)
             let scalars = text.unicodeScalars
             let start = index < 0 ? scalars.endIndex : scalars.startIndex
             let limit = index < 0 ? scalars.startIndex : scalars.endIndex
@@ -219,6 +229,7 @@ extension Interpreter {
         switch value {
         case .string(let text):
             var scalars = String.UnicodeScalarView()
+            try checkCount(ofScalarsIn: text)
             scalars.append(contentsOf: try picked(Array(text.unicodeScalars)))
             return .string(String(scalars))
         case .sequence(let sequence):
@@ -323,7 +334,7 @@ extension Interpreter {
                 throw TemplateFailure.type(
                     "'in <string>' requires string as left operand, not \(element.typeName)")
             }
-            try spend(bytes: text.utf8.count)
+            try spend(text.utf8.count / 64)
             return firstOccurrence(of: Array(part.utf8), in: Array(text.utf8), from: 0) != nil
         case .dictionary(let dictionary): return dictionary.members[try Key(element)] != nil
         case .sequence, .generator, .undefined:

@@ -42,6 +42,7 @@ final class Interpreter {
     private var nesting = 0
     private var fuel: Int
     private var fuelAtClockCheck: Int
+    private var textLeft: Int
     private let deadline: ContinuousClock.Instant
     /// Held to the end and then emptied one by one: they may form cycles and long chains.
     private var namespaces: [Namespace] = []
@@ -52,6 +53,7 @@ final class Interpreter {
         self.date = date
         fuel = limits.fuel
         fuelAtClockCheck = limits.fuel
+        textLeft = limits.textBytes
         deadline = .now + .seconds(limits.seconds)
     }
 
@@ -89,11 +91,21 @@ final class Interpreter {
 
     /// Pays for making `count` bytes of text.
     func spend(bytes count: Int) throws {
-        if count > limits.outputBytes {
+        try checkText(count)
+        guard count <= textLeft else {
+            throw TemplateFailure(
+                .limit, "the template makes texts of more than \(limits.textBytes) bytes together, the limit")
+        }
+        textLeft -= count
+        try spend(count / 64)
+    }
+
+    /// - Throws: `TemplateFailure` if a text of `count` bytes is longer than one may be.
+    func checkText(_ count: Int) throws {
+        guard count <= limits.outputBytes else {
             throw TemplateFailure(
                 .limit, "the template makes a text of more than \(limits.outputBytes) bytes, the limit")
         }
-        try spend(count / 64)
     }
 
     func enter() throws {

@@ -1,3 +1,5 @@
+import TextCore
+
 /// Why a chat template could not be parsed or rendered, and where in its source.
 public struct TemplateError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What sort of thing went wrong.
@@ -26,7 +28,7 @@ public struct TemplateError: Error, Sendable, Hashable, CustomStringConvertible 
     public let line: Int
     /// Column in the line, in Unicode scalars from 1.
     public let column: Int
-    /// What happened; for `raised`, exactly the text that the template passed to `raise_exception`.
+    /// What happened; for `raised`, the text that the template passed to `raise_exception`, its first 4,000 scalars.
     public let message: String
 
     public var description: String {
@@ -53,6 +55,8 @@ public struct TemplateLimits: Sendable {
     public var repetitionBytes = 1 << 20
     /// Bytes of output, and of any one string on the way to it.
     public var outputBytes = 16 << 20
+    /// Bytes of all texts that are made on the way, of which a template may keep every one.
+    public var textBytes = 256 << 20
     /// Wall time of one rendering.
     public var seconds = 2.0
 
@@ -111,6 +115,8 @@ struct TemplateSource: Sendable {
                 column += 1
             }
         }
-        return TemplateError(kind: failure.kind, template: name, line: line, column: column, message: failure.message)
+        return TemplateError(
+            kind: failure.kind, template: name, line: line, column: column,
+            message: failure.message.clipped(to: 4000))
     }
 }

@@ -50,7 +50,13 @@ final class SequenceValue {
     let elements: [Value]
     let depth: Int
 
+    /// Elements of one list; a range has fewer.
+    static let largestCount = 1 << 20
+
     init(_ kind: Kind, _ elements: [Value]) throws {
+        guard elements.count <= Self.largestCount else {
+            throw TemplateFailure(.limit, "a list of more than \(Self.largestCount) elements, the limit")
+        }
         self.kind = kind
         self.elements = elements
         depth = try checkedDepth(over: elements)

@@ -93,15 +93,14 @@ public struct JSONSchemaMatch: ImmediateVerifier, SelfTesting {
 
     private static func read(_ url: URL) throws(VerifierFailure) -> JSON {
         let path = url.path(percentEncoded: false)
-        let data: Data
-        do {
-            data = try Data(contentsOf: url)
+        let bytes: [UInt8]
+        do throws(RegularFile.Problem) {
+            bytes = try RegularFile.bytes(at: path, limit: fileLimit)
         } catch {
-            throw VerifierFailure(
-                .configuration, option: "schema", "the file \(path) cannot be read: \(error.localizedDescription)")
+            throw VerifierFailure(.configuration, option: "schema", "the file \(path) cannot be read: \(error)")
         }
         do throws(JSONError) {
-            return try JSON(parsing: data, limits: JSONLimits(depth: 256, bytes: fileLimit))
+            return try JSON(parsing: bytes, limits: JSONLimits(depth: 256, bytes: fileLimit))
         } catch {
             throw VerifierFailure(.configuration, option: "schema", "\(path):\(error.description)")
         }

@@ -174,7 +174,8 @@ private final class WorkerLoop: Sendable {
         let notes = VerificationNotes()
         let context = VerificationContext(
             purpose: message["purpose"]?.string.flatMap(VerificationContext.Purpose.init) ?? .evaluation,
-            deadline: message["seconds"]?.double.map { .now + .seconds($0) }, attempt: message["attempt"]?.int ?? 0,
+            deadline: message["seconds"]?.double.map { .now + .seconds(min(max($0, 0), WorkerMessage.longestCall)) },
+            attempt: message["attempt"]?.int ?? 0,
             random: VerifierRandom(seed: WorkerMessage.seed(message["seed"])), notes: notes)
         let results = try verdicts(message["what"]?.string ?? "", subject, row, context)
         return [

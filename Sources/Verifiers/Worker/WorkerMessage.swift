@@ -20,6 +20,8 @@ enum WorkerMessage {
     static let variable = "HONE_VERIFIER_CHANNEL"
     /// References that a worker keeps; then it is told to forget them.
     static let referenceLimit = 1024
+    /// A day; seconds beyond what a duration holds would be no number.
+    static let longestCall = 86_400.0
     static let limits = JSONLimits(depth: 512, bytes: WorkerConnection.messageLimit)
 
     static func parse(_ bytes: [UInt8]) throws(WorkerEnd) -> JSON {
@@ -130,7 +132,9 @@ extension VerifierTraits {
         usesNetwork = json?["network"]?.bool ?? false
         isBlocking = json?["blocking"]?.bool ?? false
         runsUntrustedCode = json?["untrusted"]?.bool ?? false
-        if let seconds = json?["seconds"]?.double { timeout = .seconds(seconds) }
+        if let seconds = json?["seconds"]?.double {
+            timeout = .seconds(min(max(seconds, 0), WorkerMessage.longestCall))
+        }
     }
 }
 
