@@ -59,8 +59,8 @@ struct RecipeRun<Trained: Method> {
             try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
             if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
         }
-        let reader = try RowReader(loaded.recipe, method: method, quarantineLog: loaded.recipe.quarantineLog)
-        let fingerprint = try Fingerprint(loaded, text: text, sources: reader.sources)
+        let sources = try RowReader<Trained>.open(loaded.recipe)
+        let fingerprint = try Fingerprint(loaded, text: text, sources: sources)
         self.fingerprint = fingerprint
         resumption =
             policy == .resume
@@ -69,6 +69,8 @@ struct RecipeRun<Trained: Method> {
                     loaded, fingerprint, acceptsDataChange: acceptsDataChange, terminal: terminal,
                     makeStore: { try Self.checkpoints(in: $0, loaded, text, fingerprint) })
             } : nil
+        let reader = try RowReader(
+            loaded.recipe, method: method, sources: sources, quarantineLog: loaded.recipe.quarantineLog)
         data = try TrainingData(reader, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }

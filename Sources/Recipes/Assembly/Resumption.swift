@@ -42,8 +42,11 @@ struct Resumption {
         }
         let differences = Self.differences(checkpoint.fingerprint, fingerprint.json)
         let refused = differences.filter { difference in
-            if difference.place.hasPrefix("data."), acceptsDataChange { return false }
-            return !Self.changeable.contains(difference.place)
+            switch difference.kind {
+            case .recipe: !Self.changeable.contains(difference.key)
+            case .data: !acceptsDataChange
+            case .other: true
+            }
         }
         guard refused.isEmpty else {
             throw CommandFailure(
@@ -54,18 +57,30 @@ struct Resumption {
         changes = differences.map(\.text)
     }
 
+    /// One thing that differs.
+    private struct Difference {
+        enum Kind { case recipe, data, other }
+
+        let kind: Kind
+        /// The key and both values.
+        let text: String
+
+        var key: String { String(text.prefix { $0 != ":" }) }
+    }
+
     /// What differs, by the recipe's keys and the names of what was hashed.
-    private static func differences(_ old: JSON, _ new: JSON) -> [(place: String, text: String)] {
+    private static func differences(_ old: JSON, _ new: JSON) -> [Difference] {
+        let values = Checkpoint.differences(old["recipe"]?["values"] ?? .null, new["recipe"]?["values"] ?? .null)
+        var all = values.map { Difference(kind: .recipe, text: $0) }
         // Only where no value differs does the hash tell something that the values do not.
-        let values = Checkpoint.differences(
-            old["recipe"]?["values"] ?? .null, new["recipe"]?["values"] ?? .null, path: "")
-        var others = values
         if values.isEmpty, old["recipe"]?["sha256"] != new["recipe"]?["sha256"] {
-            others.append("recipe: a value that comes from the environment is another")
+            all.append(Difference(kind: .recipe, text: "recipe: a value that comes from the environment is another"))
         }
         for key in OrderedSet(old.object?.keys ?? []).union(new.object?.keys ?? []) where key != "recipe" {
-            others += Checkpoint.differences(old[key] ?? .null, new[key] ?? .null, path: key)
+            all += Checkpoint.differences(old[key] ?? .null, new[key] ?? .null, path: key).map {
+                Difference(kind: key == "data" ? .data : .other, text: $0)
+            }
         }
-        return others.map { (place: String($0.prefix { $0 != ":" }), text: $0) }
+        return all
     }
 }

@@ -23,7 +23,9 @@ struct TrainingData<Trained: Method>: Sendable {
         _ loaded: LoadedRecipe, method: Trained, text: ModelText, quarantineLog: URL, stop: StopSignal = StopSignal()
     ) throws {
         try self.init(
-            RowReader(loaded.recipe, method: method, quarantineLog: quarantineLog), text: text, stop: stop)
+            RowReader(
+                loaded.recipe, method: method, sources: RowReader<Trained>.open(loaded.recipe),
+                quarantineLog: quarantineLog), text: text, stop: stop)
     }
 
     /// Reads and tokenizes the rows of sources that are open already.
