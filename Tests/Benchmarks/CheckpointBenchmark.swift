@@ -9,7 +9,7 @@ struct CheckpointBenchmark {
     /// A micro-batch of it.
     let training: TrainingBenchmark
     /// Micro-batches of a step, one measurement for each count.
-    var microBatches = [1, 4, 16]
+    var microBatches = [1, 8]
 
     private static let steps = 4
 
