@@ -94,6 +94,9 @@ final class HoneProcess {
     /// Sends SIGINT, as Ctrl-C does.
     func interrupt() { kill(process.processIdentifier, SIGINT) }
 
+    /// Ends the process at once, with no chance to tidy up.
+    func destroy() { kill(process.processIdentifier, SIGKILL) }
+
     /// Whether the process catches SIGINT: from then on an interruption is its to handle.
     var handlesInterrupts: Bool {
         let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
