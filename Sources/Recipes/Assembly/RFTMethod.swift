@@ -206,7 +206,7 @@ struct RFTMethod: Method {
     func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<RolloutPrompt, [RolloutPrompt]> {
         // Prompts are taken one by one, so that a step can replace those whose answers teach nothing.
         BatchPlan(
-            globalBatchSize: 1, limit: .rows(1), length: { $0.ids.count },
+            globalBatchSize: 1, limit: .rows(1), length: { $0.ids.count }, name: \.source,
             collate: { groups, cut in cut.map { Array(groups[$0].joined()) } })
     }
 
