@@ -113,7 +113,9 @@ struct RecipeRun<Trained: Method> {
         let rehearsed = try rehearse(trainer, rows, memory, choice)
         // Whatever could fail before the first step has been done: the folder is touched by runs that begin only.
         let folder = try Self.usingFolder { try RunFolder(recipe.outputFolder.url, policy: policy) }
-        let log = try EventLog(folder.events)
+        let log = try EventLog(folder.events) { [terminal] error in
+            terminal.warn("\(error). The run goes on, and what cannot be logged now is logged later")
+        }
         let progress = Progress(.automatic(quiet: terminal.quiet || terminal.json))
         let checkpoints = try CheckpointStore(
             folder.checkpoints, keepLast: recipe.checkpoint.keepLast, keepBest: recipe.checkpoint.keepBest,
@@ -133,7 +135,7 @@ struct RecipeRun<Trained: Method> {
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
             seed: UInt64(recipe.seed), folder: folder, stop: stop)
         let emit: (RunEvent) throws -> Void = { event in
-            try log.append(event)
+            log.append(event)
             progress.show(event)
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
@@ -147,6 +149,10 @@ struct RecipeRun<Trained: Method> {
             }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
+        defer {
+            let missing = log.finish()
+            if missing > 0 { terminal.warn("\(grouped(missing)) events are not in \(log.url.path): the disk refused them") }
+        }
         let ending = try trainer.run(services) { try batches.next(step: $0) }
         if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
         return RunSummary(
