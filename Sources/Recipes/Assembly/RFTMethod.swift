@@ -313,7 +313,9 @@ struct RFTMethod: Method {
         let steps = RewardSteps(
             stream, engine: try engine(model), rewards: rewards, model: model, objective: objective,
             settings: try collection(limit), curriculum: settings.curriculum.map { Curriculum($0.settings) },
-            services: .init(note: { preparation.terminal.note($0) }, stop: preparation.stop))
+            services: .init(
+                note: { preparation.terminal.note($0) }, warn: { preparation.terminal.warn($0) },
+                stop: preparation.stop))
         return RolloutSteps(steps: steps, log: preparation.folder?.appending(path: "rollouts.jsonl.zst"))
     }
 
