@@ -24,13 +24,16 @@ public struct TrainerConfiguration: Sendable {
     public var watched: WatchedMetric?
     /// Refused steps in a row that end the run.
     public var refusedStepLimit: Int
+    /// What is done about a step whose loss or gradient is far above those before it; `nil` for nothing.
+    public var spikes: SpikePolicy?
 
     /// A configuration whose defaults are TRL's where TRL has them.
     public init(
         schedule: LearningRateSchedule, stepsPerEpoch: Int, seed: UInt64 = 42, maxGradientNorm: Double? = 1,
         gradientCheckpointing: Bool = false, logEverySteps: Int = 1, metricAveraging: MetricAveraging = .pooled,
         checkpoints: Cadence = .never, evaluations: Cadence = .never, evaluatesAtStart: Bool = true,
-        watched: WatchedMetric? = nil, refusedStepLimit: Int = 3
+        watched: WatchedMetric? = nil, refusedStepLimit: Int = 3,
+        spikes: SpikePolicy? = SpikePolicy()
     ) {
         self.schedule = schedule
         self.stepsPerEpoch = max(1, stepsPerEpoch)
@@ -44,6 +47,7 @@ public struct TrainerConfiguration: Sendable {
         self.evaluatesAtStart = evaluatesAtStart
         self.watched = watched
         self.refusedStepLimit = max(1, refusedStepLimit)
+        self.spikes = spikes
     }
 
     /// Optimiser steps of the run.

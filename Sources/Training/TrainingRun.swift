@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import OrderedCollections
 import TensorCore
 public import TextCore
@@ -17,6 +17,12 @@ public struct RunServices {
     public var evaluate: ((TrainingState) throws -> [EvaluationReport])?
     /// Read between micro-batches.
     public var stop: StopSignal
+    /// Keeps what a step with strange numbers was like, and says where.
+    public var keep: ((Anomaly) throws -> URL)?
+    /// Goes to the place in the data that a checkpoint holds; a run that cannot does not go back from a spike.
+    public var seek: ((JSON) throws -> Void)?
+    /// Told of what the run is doing, so that it notices when that comes to no end.
+    public var watchdog: Watchdog?
     /// Further fields of the event `start`.
     public var startFields: OrderedDictionary<String, JSON>
 
@@ -71,6 +77,8 @@ extension Trainer {
         let saves = loop.saves
         beforeUpdate = { saves.holdUp { services.checkpoints?.waitUntilRead() } }
         defer { beforeUpdate = {} }
+        services.watchdog?.start()
+        defer { services.watchdog?.end() }
         do {
             let ending = try loop.run(batches: batches)
             try loop.emitEnd(ending.reason)
@@ -85,17 +93,17 @@ extension Trainer {
 }
 
 /// The loop over steps with what happens between them.
-private struct RunLoop<Goal: Objective> {
+struct RunLoop<Goal: Objective> {
     let trainer: Trainer<Goal>
     let services: RunServices
-    private var window = LogWindow()
+    var window = LogWindow()
     /// The checkpoint that is being written.
     let saves = SaveProgress()
     private var failedSaves = 0
     /// Steps done at the last measurement and the last checkpoint.
-    private var evaluatedAt: Int?
-    private var savedAt: Int?
-    private var bestIsUnsaved = false
+    var evaluatedAt: Int?
+    var savedAt: Int?
+    var bestIsUnsaved = false
 
     init(trainer: Trainer<Goal>, services: RunServices) {
         self.trainer = trainer
@@ -103,7 +111,7 @@ private struct RunLoop<Goal: Objective> {
         if trainer.state.step > 0 { savedAt = trainer.state.step }
     }
 
-    private var configuration: TrainerConfiguration { trainer.configuration }
+    var configuration: TrainerConfiguration { trainer.configuration }
 
     mutating func run(batches: (Int) throws -> StepBatch<Goal.Batch>) throws -> RunEnding {
         try emitStart()
@@ -123,8 +131,16 @@ private struct RunLoop<Goal: Objective> {
             let start = clock.now
             BufferPool.shared.resetPeak()
             let (counted, allocated) = (ProductCounters.soFar, BufferPool.shared.counters.allocated)
+            services.watchdog?.enter("making the batches of step \(trainer.state.step + 1)")
             let batch = try batches(trainer.state.step)
+            if let place = trainer.state.skips.lastIndex(where: { $0.contains(trainer.state.step + 1) }) {
+                try leaveOut(batch, place)
+                if let reason = try afterStep() { return .earlyStopped(reason) }
+                continue
+            }
             let made = clock.now
+            let before = trainer.state
+            services.watchdog?.enter("step \(trainer.state.step + 1)")
             let outcome = try trainer.step(batch, stop: services.stop)
             let seconds = (clock.now - start) / .seconds(1)
             window.products.add(since: counted)
@@ -136,11 +152,12 @@ private struct RunLoop<Goal: Objective> {
             }
             switch outcome {
             case .interrupted: return try stopped()
-            case .updated(let report): window.add(report, seconds: seconds)
-            case .refused(let message):
-                window.add(unlearned: batch.metrics, seconds: seconds)
-                try refuse(message)
+            case .updated(let report):
+                window.add(report, seconds: seconds)
+                if let (spike, anomaly) = report.spike, try spiked(spike, anomaly) { continue }
+            case .refused(let step): try refuse(step, batch.metrics, seconds: seconds, before: before)
             }
+            services.watchdog?.stepped(seconds: seconds)
             if let reason = try afterStep() { return .earlyStopped(reason) }
         }
         try flush()
@@ -158,7 +175,8 @@ private struct RunLoop<Goal: Objective> {
         if configuration.evaluations.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch) { try evaluate() }
         let reason = earlyStop()
         let saves = configuration.checkpoints.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch)
-        if saves || bestIsUnsaved || reason != nil { try save(required: reason != nil) }
+        let isAsked = services.stop.takeSaveRequest()
+        if saves || isAsked || bestIsUnsaved || reason != nil { try save(required: reason != nil) }
         return reason
     }
 
@@ -175,20 +193,12 @@ private struct RunLoop<Goal: Objective> {
         return .stopped(services.stop.reason)
     }
 
-    private mutating func refuse(_ message: String) throws {
-        try services.emit(.warning(message, step: trainer.state.step))
-        let limit = configuration.refusedStepLimit
-        guard trainer.state.refusedInARow >= limit else { return }
-        throw TrainingError(
-            "\(limit) steps in a row had numbers that are not finite, so the run has diverged. The last: \(message). "
-                + "The checkpoints are from before; resume from one with a lower train.learning_rate")
-    }
-
     private mutating func evaluate() throws {
         guard let evaluate = services.evaluate else { return }
         let clock = ContinuousClock()
         let start = clock.now
         trainer.state.owesEvaluation = true
+        services.watchdog?.enter("measuring after step \(trainer.state.step)")
         let reports = try evaluate(trainer.state)
         trainer.state.owesEvaluation = false
         let seconds = (clock.now - start) / .seconds(1)
@@ -227,6 +237,8 @@ private struct RunLoop<Goal: Objective> {
         if savedAt != trainer.state.step || bestIsUnsaved {
             // Metrics of a window are not in a checkpoint, so the window ends here.
             try flush()
+            try checkWeights()
+            services.watchdog?.enter("saving the checkpoint of step \(trainer.state.step)")
             try settle(isLast: false)
             saves.begin(step: trainer.state.step)
             let isBest = bestIsUnsaved
@@ -288,10 +300,12 @@ private struct RunLoop<Goal: Objective> {
                 + "and go on with --resume", code: (error as? FileError)?.code ?? EIO)
     }
 
-    private mutating func flush() throws {
-        guard let metrics = window.metrics(of: trainer.state) else { return }
+    /// Writes the line of the steps since the last one; `state` is the one after them, the run's own by default.
+    mutating func flush(_ state: TrainingState? = nil) throws {
+        let state = state ?? trainer.state
+        guard let metrics = window.metrics(of: state) else { return }
         var fields: OrderedDictionary<String, JSON> = [
-            "step": .integer(trainer.state.step), "metrics": metrics, "seconds": .number(window.seconds),
+            "step": .integer(state.step), "metrics": metrics, "seconds": .number(window.seconds),
         ]
         // Beside the metrics, which are the same however often a run is repeated, on however many threads.
         fields["memory"] = [
@@ -303,7 +317,7 @@ private struct RunLoop<Goal: Objective> {
             "multiplications": .integer(window.products.multiplications),
         ]
         // Two runs saw the same rows in the same order when these are equal.
-        if let digest = trainer.state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
+        if let digest = state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
         window = LogWindow()
         try services.emit(RunEvent(.step, fields))
     }
@@ -326,6 +340,8 @@ private struct RunLoop<Goal: Objective> {
             "step": .integer(trainer.state.step), "reason": .string(reason),
             "refused_steps": .integer(trainer.state.refused),
         ]
+        if trainer.state.empty > 0 { fields["empty_steps"] = .integer(trainer.state.empty) }
+        if !trainer.state.skips.isEmpty { fields["skips"] = .array(trainer.state.skips.map(\.json)) }
         if let message { fields["message"] = .string(message) }
         if let best = trainer.state.best {
             fields["best"] = [
@@ -360,7 +376,7 @@ private final class SaveProgress {
 }
 
 /// The steps that one event of type `step` covers.
-private struct LogWindow {
+struct LogWindow {
     var seconds = 0.0
     /// The most bytes of tensors in use at once.
     var peakBytes = 0
@@ -395,13 +411,13 @@ private struct LogWindow {
     func metrics(of state: TrainingState) -> JSON? {
         var members: OrderedDictionary<String, JSON> = [:]
         if let last, steps > 0 {
-            members["loss"] = .number(loss / Double(steps))
-            members["grad_norm"] = .number(last.gradientNorm)
+            members["loss"] = JSON(metric: loss / Double(steps))
+            members["grad_norm"] = JSON(metric: last.gradientNorm)
             members["learning_rate"] = .number(last.learningRate)
         } else if sums["reward"] == nil {
             return nil
         }
-        for (name, value) in sums.values { members[name] = .number(value) }
+        for (name, value) in sums.values { members[name] = JSON(metric: value) }
         members["num_tokens"] = .integer(state.tokens)
         members["epoch"] = .number(state.epoch)
         return .object(members)

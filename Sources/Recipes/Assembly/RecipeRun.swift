@@ -133,7 +133,9 @@ struct RecipeRun<Trained: Method> {
         try checkpoints.requireSpace(
             model: model, optimizer: trainer.optimizer, companions: objective.companions,
             count: configuration.checkpointCount)
-        let log = try EventLog(folder.events)
+        let log = try EventLog(folder.events) { [terminal] error in
+            terminal.warn("\(error). The run goes on, and what cannot be logged now is logged later")
+        }
         let progress = Progress(.automatic(quiet: terminal.quiet || terminal.json))
         if let checkpoint = resumption?.checkpoint {
             try trainer.restore(checkpoint, acceptsOtherSchedule: resumption?.changes.isEmpty == false)
@@ -146,9 +148,9 @@ struct RecipeRun<Trained: Method> {
 
         let judge = Judge(
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
-            seed: UInt64(recipe.seed), folder: folder, stop: stop)
+            seed: UInt64(recipe.seed), folder: folder, stop: stop, warn: { [terminal] in terminal.warn($0) })
         let emit: (RunEvent) throws -> Void = { event in
-            try log.append(event)
+            log.append(event)
             progress.show(event)
         }
         for change in resumption?.changes ?? [] {
@@ -166,6 +168,27 @@ struct RecipeRun<Trained: Method> {
             evaluate: { try judge.evaluate($0) }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
+        services.keep = { anomaly in
+            let name = "\(folder.anomalies.lastPathComponent)/step-\(anomaly.step).json"
+            try folder.write(anomaly.json.text(.pretty) + "\n", to: name)
+            return folder.url.appendingPathComponent(name)
+        }
+        services.seek = { position in
+            try batches.seek(to: position)
+            try batches.begin()
+        }
+        services.watchdog = recipe.faults.watchdog.map { settings in
+            Watchdog(settings, stop: stop, folder: folder.anomalies) { [terminal] event in
+                log.append(event)
+                terminal.warn(event["message"]?.string ?? "")
+            }
+        }
+        defer {
+            let missing = log.finish()
+            if missing > 0 {
+                terminal.warn("\(grouped(missing)) events are not in \(log.url.path): the disk refused them")
+            }
+        }
         let ending = try trainer.run(services) { try batches.next(step: $0) }
         if case .stopped = ending {} else { try folder.replace("final") { try saveFinal(model, to: $0) } }
         return RunSummary(
@@ -221,6 +244,8 @@ struct RecipeRun<Trained: Method> {
             warmUp: train.warmup.schedule, totalSteps: total)
         var configuration = TrainerConfiguration(schedule: schedule, stepsPerEpoch: perEpoch, seed: UInt64(recipe.seed))
         configuration.maxGradientNorm = train.maxGradNorm
+        configuration.refusedStepLimit = recipe.faults.refusedStepLimit
+        configuration.spikes = recipe.faults.spikes
         configuration.gradientCheckpointing = checkpointing
         configuration.logEverySteps = recipe.logging.everySteps
         configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled

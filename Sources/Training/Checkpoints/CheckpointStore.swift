@@ -25,7 +25,7 @@ public final class CheckpointStore {
     public let tokenizerFolder: URL?
     /// The name of the base model in the configuration of a saved adapter.
     public let baseModel: String?
-    private let files: DurableFiles
+    let files: DurableFiles
     /// Never removed: the checkpoint that this run was resumed from.
     private var resumedFrom: Int?
     /// Steps of the best checkpoints, the best first.

@@ -22,7 +22,7 @@ public final class RunFolder: Sendable {
     /// What a run writes; anything else in the folder is left alone.
     private static let contents = [
         "events.jsonl", "checkpoints", "last", "best", "final", "eval", "recipe.yaml", "resolved.yaml",
-        "fingerprint.json", "gate.json", "report.md", "export",
+        "fingerprint.json", "gate.json", "report.md", "export", "anomaly",
     ]
 
     /// Makes or opens a run folder.
@@ -77,6 +77,8 @@ public final class RunFolder: Sendable {
     public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
     /// The trained model or adapter, once the run has ended.
     public var final: URL { url.appendingPathComponent("final", isDirectory: true) }
+    /// What steps with strange numbers, and hangs, were like.
+    public var anomalies: URL { url.appendingPathComponent("anomaly", isDirectory: true) }
     /// Reports of evaluations.
     public var evaluations: URL { url.appendingPathComponent("eval", isDirectory: true) }
 
