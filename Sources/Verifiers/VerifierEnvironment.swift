@@ -61,6 +61,8 @@ public struct VerifierTraits: Sendable, Hashable {
     public var isBlocking = false
     /// It runs what a model wrote.
     public var runsUntrustedCode = false
+    /// The sandbox in which it does; `nil` where it does not, or has none.
+    public var sandbox: SandboxTier?
     /// It ends every call by its deadline, whatever happens in it, and does not count the time that a call waits for
     /// its turn; nobody else has to watch the clock.
     public var keepsDeadlines = false

@@ -102,7 +102,12 @@ extension SandboxSuites {
                 "processes":
                     "import multiprocessing\nif __name__ == '__main__':\n    with multiprocessing.Pool(2) as pool:\n        a, b = map(int, input().split())\n        print(sum(pool.map(int, [a, b])))",
                 "files": "open('x', 'w').write('y' * 100000)\nassert open('x').read()[0] == 'y'\n" + body,
-                "exit": body + "raise SystemExit(0)",
+                "exit": body + "exit()",
+                "main":
+                    "def main():\n    print(sum(map(int, input().split())))\nif __name__ == '__main__':\n    main()",
+                "classes that are pickled":
+                    "import pickle\nclass A: pass\nassert type(pickle.loads(pickle.dumps(A()))) is A\n" + body,
+                "another encoding": "# -*- coding: latin-1 -*-\nimport sys\n" + body,
                 "asyncio":
                     "import asyncio\nasync def f(): return sum(map(int, input().split()))\nprint(asyncio.run(f()))",
             ]
@@ -303,7 +308,10 @@ extension SandboxSuites {
                 let score = try await TestSandboxes.verdict(program, reference)
                 #expect(score?.passed == true, "\(reference.text()): \(score?.note ?? "")")
             }
-            let method = "class Solution:\n    def add(self, a, b): return a + b"
+            let nothing: JSON = ["function": "f", "cases": [["args": []]]]
+        #expect(try await TestSandboxes.verdict("def f(): pass", nothing)?.passed == true)
+        #expect(try await TestSandboxes.verdict("def f(): return 0", nothing)?.passed == false)
+        let method = "class Solution:\n    def add(self, a, b): return a + b"
             #expect(try await TestSandboxes.verdict(method, named)?.passed == true)
         }
 
@@ -424,6 +432,15 @@ extension SandboxSuites {
         }
 
         // MARK: A verifier like any other
+
+        @Test(
+            "The sandbox that was reached is a trait of the verifier, as a registry makes it", .enabled(if: hasPython))
+        func tierIsATrait() throws {
+            var registry = VerifierRegistry()
+            registry.registerCodeTests()
+            let verifier = try registry.make("code_tests", in: VerifierEnvironment(verifiers: registry))
+            #expect(verifier.traits.sandbox == .a && verifier.traits.runsUntrustedCode && verifier.name == "code_tests")
+        }
 
         @Test("code_tests keeps to what every verifier has to keep to", .enabled(if: hasPython))
         func conformance() async throws {

@@ -52,14 +52,14 @@ enum TestSandboxes {
         return try await row.verify(Rollout(answer), in: VerificationContext()).score
     }
 
-    /// Where Python can be run; made once.
-    private static let ofPython = Result { try CodeTests(CodeTests.Configuration()).sandbox }
+    /// A verifier of Python, which takes a while to find; made once.
+    private static let ofPython = Result { try CodeTests(CodeTests.Configuration()) }
 
     static func verifier(_ options: JSON = [:], sandbox: Sandbox? = nil) throws -> CodeTests {
         let configuration = try CodeTests.Configuration(options: options)
-        let shared = configuration.language == .python && configuration.run.isEmpty ? try ofPython.get() : nil
-        if let sandbox = sandbox ?? shared {
-            return try CodeTests(configuration, in: VerifierEnvironment(), sandbox: sandbox)
+        if let sandbox { return try CodeTests(configuration, in: VerifierEnvironment(), sandbox: sandbox) }
+        if configuration.language == .python, configuration.run.isEmpty, configuration.slots == nil {
+            return try ofPython.get().with(configuration)
         }
         return try CodeTests(configuration, in: VerifierEnvironment())
     }

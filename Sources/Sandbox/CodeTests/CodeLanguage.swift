@@ -32,6 +32,8 @@ struct Toolchain: Sendable {
     var file: String
     /// Folders that it needs, beside those of the system.
     var readable: [String]
+    /// Of Python: where installed packages are.
+    var packages: [String] = []
 
     /// Finds the programs that a language needs.
     ///
@@ -49,20 +51,26 @@ struct Toolchain: Sendable {
     private static func python(_ variables: [String: String]) throws(VerifierFailure) -> Toolchain {
         let name = "python3"
         // What is on the path may be a script that chooses one; it is asked which.
-        let script = "import sys; print(sys.executable, sys.prefix, sys.base_prefix, sys.base_exec_prefix, sep='\\n')"
+        let script = """
+            import sys
+            print(sys.executable, sys.prefix, sys.base_prefix, sys.base_exec_prefix, sep="\\n")
+            print(*[path for path in sys.path if path.endswith("-packages")], sep="\\n")
+            """
         guard let path = program(name, variables) else {
             throw VerifierFailure(
                 .configuration, option: "language",
                 "there is no \(name) on the path. Install it, or write `language: swift` or `language: command`")
         }
         let lines = said(by: path, ["-I", "-c", script], variables)
-        guard lines.count == 4, let interpreter = lines.first, interpreter.hasPrefix("/") else {
+        guard lines.count >= 4, let interpreter = lines.first, interpreter.hasPrefix("/") else {
             throw VerifierFailure(.configuration, option: "language", "\(path) does not say where Python is")
         }
-        // No user's folders and no compiled files; what PYTHONHASHSEED says holds.
+        // Module `site` takes four times as long as all else where packages bring files of their own for it; what programs
+        // need of it, `PythonSources.start` does. No compiled files, and what PYTHONHASHSEED says holds.
         return Toolchain(
-            run: [interpreter, "-s", "-B"], file: "answer.py",
-            readable: [folder(of: resolved(interpreter))] + Array(lines.dropFirst()))
+            run: [interpreter, "-S", "-s", "-B"], file: "answer.py",
+            readable: [folder(of: resolved(interpreter))] + Array(lines.dropFirst()),
+            packages: Array(lines.dropFirst(4)))
     }
 
     private static func swift(_ variables: [String: String]) throws(VerifierFailure) -> Toolchain {

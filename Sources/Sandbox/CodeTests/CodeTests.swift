@@ -124,7 +124,12 @@ public struct CodeTests: Verifier, SelfTesting {
         self.sandbox = sandbox
     }
 
-    /// For tests: in a sandbox of theirs.
+    /// The same language in the same sandbox, with other options.
+    package func with(_ configuration: Configuration) -> CodeTests {
+        CodeTests(configuration, toolchain, sandbox)
+    }
+
+    /// In a sandbox that somebody else made.
     package init(
         _ configuration: Configuration, in environment: VerifierEnvironment, sandbox: Sandbox
     ) throws(VerifierFailure) {
@@ -245,5 +250,16 @@ extension VerifierRegistry {
     /// Adds the verifiers that run what a model wrote.
     ///
     /// - Precondition: their names are free.
-    public mutating func registerCodeTests() { register(CodeTests.self) }
+    public mutating func registerCodeTests() {
+        let options = CodeTests.Configuration.options.map {
+            OptionDescription(name: $0.name, summary: $0.summary, expectation: $0.expectation, isPath: $0.isPath)
+        }
+        register(CodeTests.name, summary: CodeTests.summary, options: options) {
+            (json: JSON, environment: VerifierEnvironment) throws(VerifierFailure) -> AnyVerifier in
+            let verifier = try CodeTests(CodeTests.Configuration(options: json), in: environment)
+            var traits = CodeTests.traits
+            traits.sandbox = verifier.sandbox.tier
+            return AnyVerifier(verifier).with(traits)
+        }
+    }
 }

@@ -34,15 +34,15 @@ struct CodeTrial {
         limits.disk = configuration.disk << 20
         limits.processes = configuration.processes
         limits.output = configuration.output << 20
-        // What is compared has to be there as a whole.
-        limits.kept = limits.output / 2 + 1
         return limits
     }
 
     mutating func run() async throws(SandboxFailure) {
         switch reference.tests {
         case .programs(let cases):
-            guard let files = try await built([.init(toolchain.file, code)]) else { return }
+            var sources = [SandboxedProgram.File(toolchain.file, code)]
+            if configuration.language == .python { sources.append(python("run.py", PythonSources.program)) }
+            guard let files = try await built(sources) else { return }
             for one in cases {
                 guard mayGoOn else { return }
                 problems.append(try await problem(of: one, files))
@@ -73,9 +73,13 @@ struct CodeTrial {
 
     // MARK: Building
 
+    private func python(_ name: String, _ source: String) -> SandboxedProgram.File {
+        .init(name, PythonSources.start(toolchain.packages) + source)
+    }
+
     private func sources(calling function: String) -> [SandboxedProgram.File] {
         switch configuration.language {
-        case .python: [.init(toolchain.file, code), .init("host.py", PythonSources.host)]
+        case .python: [.init(toolchain.file, code), python("host.py", PythonSources.host)]
         // Code at the top level of `main.swift` is the caller's.
         case .swift: [.init("answer.swift", code), .init("main.swift", SwiftSources.caller(of: function))]
         case .command: []
@@ -113,12 +117,15 @@ struct CodeTrial {
     private mutating func problem(
         of one: CodeReference.ProgramCase, _ files: [SandboxedProgram.File]
     ) async throws(SandboxFailure) -> String? {
-        let arguments = configuration.language == .python ? toolchain.run + [toolchain.file] : toolchain.run
+        let arguments = configuration.language == .python ? toolchain.run + ["run.py"] : toolchain.run
+        var limits = limits
+        // What is right must be there as a whole to be compared, also with more white space in it.
+        limits.kept = max(limits.kept, one.output.utf8.count)
         let result = try await verifier.sandbox.run(
             SandboxedProgram(arguments, files: files, input: Array(one.input.utf8), limits: limits))
         note(result)
         guard result.isSuccess else { return ending(result) }
-        guard let output = result.output.whole else { return "wrote too much to compare" }
+        guard let output = result.output.whole else { return "wrong: wrote far more than is expected" }
         if configuration.compare.accepts(output, one.output, tolerance: configuration.tolerance) { return nil }
         return "wrong: wrote \"\(CapturedText.shown(output))\""
     }
@@ -145,7 +152,7 @@ struct CodeTrial {
             "entry_point": (entryPoint ?? configuration.function).map { .string($0) } ?? .null,
         ]
         let tester = SandboxedProgram(
-            toolchain.run + ["tests.py"], files: [.init("tests.py", PythonSources.tester)], input: question.utf8(),
+            toolchain.run + ["tests.py"], files: [python("tests.py", PythonSources.tester)], input: question.utf8(),
             limits: limits)
         let host = SandboxedProgram(
             toolchain.run + ["host.py", "serve"], files: sources(calling: ""), limits: limits)

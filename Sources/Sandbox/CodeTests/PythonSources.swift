@@ -1,5 +1,38 @@
+import TextCore
+
 /// Programs in Python that call what a model wrote. No expected value is ever in a process that runs the model's code.
 enum PythonSources {
+    /// What module `site` would do: installed packages can be imported, and `exit` and `quit` are there.
+    ///
+    /// - Parameter packages: folders of installed packages.
+    static func start(_ packages: [String]) -> String {
+        let list = JSON.array(packages.map { .string($0) }).text()
+        return """
+            import builtins, sys
+            sys.path += \(list)
+            try:
+                import _sitebuiltins
+                builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")
+            except ImportError:
+                builtins.exit = builtins.quit = sys.exit
+
+            """
+    }
+
+    /// Runs `answer.py` as the program.
+    static let program = #"""
+        def load():
+            names = sys.modules["__main__"].__dict__
+            names.update(__file__="answer.py")
+            sys.argv = ["answer.py"]
+            for name in ("builtins", "sys", "_sitebuiltins", "load"):
+                names.pop(name, None)
+            with open("answer.py", "rb") as file:
+                return compile(file.read(), "answer.py", "exec"), names
+
+        exec(*load())
+        """#
+
     /// Loads `answer.py`. Asked on standard input for one call, it writes the value to descriptor 3 as JSON; with
     /// `serve` it answers calls on descriptors 4 and 5 until they end.
     static let host = #"""
@@ -13,7 +46,7 @@ enum PythonSources {
             module = types.ModuleType("answer")
             module.__file__ = "answer.py"
             sys.modules["answer"] = module
-            with open("answer.py", encoding="utf-8") as file:
+            with open("answer.py", "rb") as file:
                 text = file.read()
             exec(compile(text, "answer.py", "exec"), module.__dict__)
             return module.__dict__
