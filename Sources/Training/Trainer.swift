@@ -20,6 +20,8 @@ public final class Trainer<Goal: Objective> {
     public let configuration: TrainerConfiguration
     /// How far it is.
     public internal(set) var state: TrainingState
+    /// Called before weights change: whoever still reads them is waited for.
+    var beforeUpdate: () -> Void = {}
 
     /// - Parameters:
     ///   - model: whose trainable parameters are trained; which those are must not change afterwards.
@@ -46,10 +48,14 @@ public final class Trainer<Goal: Objective> {
 
     /// Goes back to a checkpoint: weights, moments, schedule, place in the data.
     ///
+    /// - Parameter acceptsOtherSchedule: whether the rest of the run may have another learning rate or length than what
+    ///   came before.
     /// - Throws: `TrainingError` when the checkpoint does not fit the model, or is of a run with another seed or
     ///   schedule, which could not go on as it began.
-    public func restore(_ checkpoint: Checkpoint) throws {
-        guard checkpoint.state.seed == state.seed, checkpoint.state.schedule == state.schedule else {
+    public func restore(_ checkpoint: Checkpoint, acceptsOtherSchedule: Bool = false) throws {
+        guard checkpoint.state.seed == state.seed,
+            acceptsOtherSchedule || checkpoint.state.schedule == state.schedule
+        else {
             throw TrainingError(
                 "\(checkpoint.folder.path) is of a run with seed \(checkpoint.state.seed) and schedule "
                     + "\(checkpoint.state.schedule.text()); this run has seed \(state.seed) and "
@@ -57,7 +63,9 @@ public final class Trainer<Goal: Objective> {
                     + "Use the recipe of that run, or start anew from its weights")
         }
         try checkpoint.restore(model, optimizer, companions: objective.companions)
+        let schedule = state.schedule
         state = checkpoint.state
+        state.schedule = schedule
     }
 
     /// One optimiser step: all micro-batches, then the update.
@@ -149,6 +157,7 @@ public final class Trainer<Goal: Objective> {
         }
         // As PyTorch clips: the small number keeps the quotient finite.
         let clip = configuration.maxGradientNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
+        beforeUpdate()
         optimizer.update(gradients: sums.gradients, learningRate: rate, gradientScale: clip / sums.weight)
         state.updates = optimizer.step
         state.refusedInARow = 0

@@ -52,6 +52,17 @@ public struct TrainerConfiguration: Sendable {
 
     /// Optimiser steps of the run.
     public var totalSteps: Int { schedule.totalSteps }
+
+    /// Checkpoints of the whole run, about: the one at its end counts.
+    public var checkpointCount: Int {
+        switch checkpoints {
+        case .never: return 1
+        case .everySteps(let steps): return totalSteps / max(1, steps) + 1
+        case .perEpoch(let count):
+            let (most, overflow) = (totalSteps / stepsPerEpoch + 1).multipliedReportingOverflow(by: max(1, count))
+            return min(totalSteps, overflow ? totalSteps : most) + 1
+        }
+    }
 }
 
 /// When something happens that happens again and again during a run.
@@ -97,9 +108,9 @@ public struct WatchedMetric: Sendable, Hashable {
         self.minDelta = minDelta
     }
 
-    /// Whether `value` is better than the best so far. NaN never is.
+    /// Whether `value` is better than the best so far. What is not finite never is.
     func isImprovement(_ value: Double, over best: Double?) -> Bool {
-        guard !value.isNaN, let best else { return !value.isNaN }
+        guard value.isFinite, let best else { return value.isFinite }
         return lowerIsBetter ? value < best - minDelta : value > best + minDelta
     }
 }

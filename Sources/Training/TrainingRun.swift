@@ -9,6 +9,9 @@ public struct RunServices {
     public var emit: (RunEvent) throws -> Void
     /// Where checkpoints go; none are written without.
     public var checkpoints: CheckpointStore?
+    /// Called before each checkpoint: whatever the run has written elsewhere and a checkpoint relies on is then to be on
+    /// the disk. What it throws makes that checkpoint one that failed.
+    public var beforeCheckpoint: () throws -> Void
     /// Measures the model as it is. Throws `CancellationError` when a stop was requested meanwhile; the run then stops
     /// with a checkpoint, and measures again when it goes on.
     public var evaluate: ((TrainingState) throws -> [EvaluationReport])?
@@ -26,11 +29,13 @@ public struct RunServices {
     /// Services, each of which may be left out.
     public init(
         emit: @escaping (RunEvent) throws -> Void = { _ in }, checkpoints: CheckpointStore? = nil,
+        beforeCheckpoint: @escaping () throws -> Void = {},
         evaluate: ((TrainingState) throws -> [EvaluationReport])? = nil, stop: StopSignal = StopSignal(),
         startFields: OrderedDictionary<String, JSON> = [:]
     ) {
         self.emit = emit
         self.checkpoints = checkpoints
+        self.beforeCheckpoint = beforeCheckpoint
         self.evaluate = evaluate
         self.stop = stop
         self.startFields = startFields
@@ -62,8 +67,8 @@ extension Trainer {
     ///   - services: what the run uses of the world around it.
     ///   - batches: from the number of a step (from 0) its batches.
     /// - Returns: why it ended.
-    /// - Throws: `TrainingError` after too many refused steps or failed checkpoints in a row; what `batches`, the
-    ///   objective or a service throws. The event `end` is written in any case.
+    /// - Throws: `TrainingError` after too many refused steps in a row, `FileError` after three failed checkpoints in a
+    ///   row; what `batches`, the objective or a service throws. The event `end` is written in any case.
     @discardableResult
     public func run(
         _ services: RunServices = RunServices(), batches: (Int) throws -> StepBatch<Goal.Batch>
@@ -71,12 +76,16 @@ extension Trainer {
         var loop = RunLoop(trainer: self, services: services)
         services.watchdog?.start()
         defer { services.watchdog?.end() }
+        let saves = loop.saves
+        beforeUpdate = { saves.holdUp { services.checkpoints?.waitUntilRead() } }
+        defer { beforeUpdate = {} }
         do {
             let ending = try loop.run(batches: batches)
             try loop.emitEnd(ending.reason)
             return ending
         } catch {
-            // The error that ended the run matters more than one of saying so.
+            // The error that ended the run matters more than one of saying so, or of a checkpoint under way.
+            try? loop.settle(isLast: false)
             try? loop.emitEnd("failed", message: "\(error)")
             throw error
         }
@@ -88,6 +97,8 @@ struct RunLoop<Goal: Objective> {
     let trainer: Trainer<Goal>
     let services: RunServices
     var window = LogWindow()
+    /// The checkpoint that is being written.
+    let saves = SaveProgress()
     private var failedSaves = 0
     /// Steps done at the last measurement and the last checkpoint.
     var evaluatedAt: Int?
@@ -155,6 +166,8 @@ struct RunLoop<Goal: Objective> {
     /// Logs, measures and saves as the cadences say; a reason to stop, if there is one.
     private mutating func afterStep() throws -> String? {
         let done = trainer.state.step
+        // A step counts as done when the checkpoint before it is on the disk: a crash costs one step, not two.
+        try settle(isLast: false)
         if done % configuration.logEverySteps == 0 { try flush() }
         if configuration.evaluations.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch) { try evaluate() }
         let reason = earlyStop()
@@ -215,28 +228,73 @@ struct RunLoop<Goal: Objective> {
         }
     }
 
-    /// Writes a checkpoint. One that fails is told of; the third in a row ends the run, and so does the last of all.
+    /// Begins to write a checkpoint, and waits for it where it is the last of the run.
     private mutating func save(required: Bool) throws {
-        guard let store = services.checkpoints, savedAt != trainer.state.step || bestIsUnsaved else { return }
-        // Metrics of a window are not in a checkpoint, so the window ends here.
-        try flush()
-        try checkWeights()
-        services.watchdog?.enter("saving the checkpoint of step \(trainer.state.step)")
-        do {
-            let folder = try store.save(
-                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state,
-                companions: trainer.objective.companions, isBest: bestIsUnsaved)
-            (failedSaves, savedAt, bestIsUnsaved) = (0, trainer.state.step, false)
-            try services.emit(
-                RunEvent(.checkpoint, ["step": .integer(trainer.state.step), "path": .string(folder.path)]))
-        } catch {
-            failedSaves += 1
-            if required || failedSaves >= 3 { throw error }
-            try services.emit(
-                .warning(
-                    "no checkpoint of step \(trainer.state.step): \(error). Older ones are unharmed; the run "
-                        + "goes on and tries again", step: trainer.state.step))
+        guard let store = services.checkpoints else { return }
+        if savedAt != trainer.state.step || bestIsUnsaved {
+            // Metrics of a window are not in a checkpoint, so the window ends here.
+            try flush()
+            try settle(isLast: false)
+            try checkWeights()
+            saves.begin(step: trainer.state.step)
+            let isBest = bestIsUnsaved
+            (savedAt, bestIsUnsaved) = (trainer.state.step, false)
+            do {
+                try saves.holdUp {
+                    try services.beforeCheckpoint()
+                    try store.begin(
+                        model: trainer.model, optimizer: trainer.optimizer, state: trainer.state,
+                        companions: trainer.objective.companions, isBest: isBest)
+                }
+            } catch {
+                try saveFailed(error, isLast: required)
+            }
         }
+        if required { try settle(isLast: true) }
+    }
+
+    /// Waits for the checkpoint that is being written, if one is. One that failed is told of; the third in a row ends the
+    /// run, and so does the last of all.
+    mutating func settle(isLast: Bool) throws {
+        guard let store = services.checkpoints, let step = saves.step else { return }
+        do {
+            services.watchdog?.enter("writing the checkpoint of step \(step)")
+            let folder = try saves.holdUp { try store.finish() }
+            failedSaves = 0
+            let (seconds, heldUp) = saves.end()
+            try services.emit(
+                RunEvent(
+                    .checkpoint,
+                    [
+                        "step": .integer(step), "path": .string(folder.path), "seconds": .number(seconds),
+                        "held_up_seconds": .number(heldUp),
+                    ]))
+        } catch  where saves.step != nil {
+            try saveFailed(error, isLast: isLast)
+        }
+    }
+
+    private mutating func saveFailed(_ error: any Error, isLast: Bool) throws {
+        let step = saves.step ?? trainer.state.step
+        saves.end()
+        failedSaves += 1
+        if savedAt == step { savedAt = nil }
+        let older = "Older ones are unharmed"
+        let goesOn = !isLast && failedSaves < 3
+        try services.emit(
+            RunEvent(
+                .checkpointFailed,
+                [
+                    "step": .integer(step), "failures": .integer(failedSaves),
+                    "message": .string(
+                        "no checkpoint of step \(step): \(error). \(older)"
+                            + (goesOn ? "; the run goes on and tries again" : "")),
+                ]))
+        if goesOn { return }
+        let what = isLast ? "the last checkpoint" : "\(failedSaves) checkpoints in a row"
+        throw FileError(
+            "\(what) could not be written, and what is learnt from here on would be lost: \(error). \(older); make room "
+                + "and go on with --resume", code: (error as? FileError)?.code ?? EIO)
     }
 
     /// Writes the line of the steps since the last one; `state` is the one after them, the run's own by default.
@@ -283,6 +341,29 @@ struct RunLoop<Goal: Objective> {
             ]
         }
         try services.emit(RunEvent(.end, fields))
+    }
+}
+
+/// The checkpoint that is being written, and how long the run waited for it.
+final class SaveProgress {
+    /// Its step; `nil` when none is being written.
+    private(set) var step: Int?
+    private var start = ContinuousClock.now
+    private var heldUp = Duration.zero
+
+    func begin(step: Int) { (self.step, start, heldUp) = (step, .now, .zero) }
+
+    /// Does something that the run must wait for.
+    func holdUp<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let start = ContinuousClock.now
+        defer { heldUp += .now - start }
+        return try body()
+    }
+
+    @discardableResult
+    func end() -> (seconds: Double, heldUp: Double) {
+        step = nil
+        return ((.now - start) / .seconds(1), heldUp / .seconds(1))
     }
 }
 

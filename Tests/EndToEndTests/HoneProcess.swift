@@ -100,6 +100,9 @@ final class HoneProcess {
     /// Waits until the process catches signals, or has ended.
     func waitForHandlers() { while isRunning, !handlesInterrupts { usleep(500) } }
 
+    /// Ends the process at once, with no chance to tidy up.
+    func destroy() { kill(process.processIdentifier, SIGKILL) }
+
     /// Whether the process catches SIGINT: from then on an interruption is its to handle.
     var handlesInterrupts: Bool {
         let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""

@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import Synchronization
 import TensorCore
 import TextCore
 import Training
@@ -58,9 +59,16 @@ enum TinyRun {
             .map { $0.scalars.map(\.bitPattern) }
     }
 
+    /// A folder of its own in memory where there is one, removed after `body`: for tests that write thousands of files.
+    static func withFastFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+        let memory = URL(fileURLWithPath: "/dev/shm", isDirectory: true)
+        return try withFolder(in: FileManager.default.isWritableFile(atPath: memory.path) ? memory : nil, body)
+    }
+
     /// A folder of its own, removed after `body`.
-    static func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("hone-\(UUID().uuidString)")
+    static func withFolder<Result>(in parent: URL? = nil, _ body: (URL) throws -> Result) throws -> Result {
+        let parent = parent ?? FileManager.default.temporaryDirectory
+        let folder = parent.appendingPathComponent("hone-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         return try body(folder)
@@ -94,5 +102,15 @@ struct NextToken: Objective {
         }
         if emptySteps.contains(context.step) { return LossSum(sum: sum.scaled(by: 0), weight: 0, metrics: metrics) }
         return LossSum(sum: sum, weight: Double(positions.count), metrics: metrics)
+    }
+}
+
+/// A number that several threads may read.
+final class SharedCount: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int {
+        get { count.load(ordering: .sequentiallyConsistent) }
+        set { count.store(newValue, ordering: .sequentiallyConsistent) }
     }
 }

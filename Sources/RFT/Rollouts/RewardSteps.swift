@@ -313,6 +313,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
                     uniquingKeysWith: { $1 }))
         }
         own["empty_steps"] = .integer(emptySteps)
+        // Rows that are no longer drawn, and what led to it.
+        own["failures"] = watch.state
         if let pending {
             own["pending"] = [
                 "done": .integer(pending.done),
@@ -336,6 +338,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         curriculum?.restore(own["curriculum"] ?? .null)
         advantages.baselines = (own["baselines"]?.object ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.double }
         emptySteps = own["empty_steps"]?.int ?? 0
+        watch = FailureWatch()
+        watch.restore(own["failures"] ?? .null)
         pending = nil
         guard let waiting = own["pending"] else { return }
         let groups = (waiting["groups"]?.array ?? []).compactMap { PolicyGroup(json: $0) }

@@ -143,7 +143,7 @@ enum ReferenceAssembly {
         var weights: [JSON] = [hashes["model"] ?? .null]
         switch choice {
         case .initial: weights.append(hashes["adapter"] ?? .null)
-        case .model(let path): weights = [try Fingerprint.hash(Fingerprint.weightFiles(in: path.absolute))]
+        case .model(let path): weights = [try Fingerprint.hashes(Fingerprint.weightFiles(in: path.absolute))]
         case .adapterOff, .base, .noReference: break
         }
         return [

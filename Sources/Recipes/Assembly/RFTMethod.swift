@@ -396,6 +396,9 @@ private struct RolloutSteps: StepSource {
     mutating func begin() throws {
         steps.services.log = try log.map { try FrameLog(path: $0.path, end: end) }
     }
+
+    /// A checkpoint holds how long the log is, so the log must be that long after a crash.
+    func synchronize() throws { try steps.services.log?.synchronize() }
 }
 
 extension RFTSettings {

@@ -16,7 +16,7 @@ public enum Hone {
     public static func run(_ registry: Registry = Registry()) async {
         // A reader that goes away ends the output, not the command: a run must outlive `hone train … | head`.
         signal(SIGPIPE, SIG_IGN)
-        // A file that may grow no further is a write that fails, and not the end of the process.
+        // A file that may not become larger is an error of writing it, not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
         // A verifier of the user's own is judged by this executable again, in a process that may crash.
         await VerifierWorker.runIfAsked(registry.verifiers)

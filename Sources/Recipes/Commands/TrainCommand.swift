@@ -50,9 +50,8 @@ struct TrainCommand: ReportingCommand {
         let text = try ModelText(loaded.recipe.model)
         func run(_ method: some Method) throws -> RunSummary {
             var run = try RecipeRun(
-                loaded, method: method, text: text, policy: policy, registry: Registry.current, terminal: terminal,
-                stop: stop)
-            run.acceptsDataChange = acceptDataChange
+                loaded, method: method, text: text, policy: policy, acceptsDataChange: acceptDataChange,
+                registry: Registry.current, terminal: terminal, stop: stop)
             return try run.run()
         }
         return try run(loaded.makeMethod(text))

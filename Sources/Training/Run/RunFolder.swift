@@ -92,4 +92,30 @@ public final class RunFolder: Sendable {
         try DurableFiles.create(temporary, Array(text.utf8))
         try DurableFiles.rename(temporary, to: target)
     }
+
+    /// Writes a folder of the run whole or not at all; one of that name is replaced.
+    ///
+    /// - Parameter fill: writes the files into an empty folder.
+    /// - Throws: `FileError` when the disk refuses; what `fill` throws.
+    public func replace(_ name: String, fill: (URL) throws -> Void) throws {
+        let target = url.appendingPathComponent(name, isDirectory: true)
+        let files = DurableFiles.system
+        for name in DurableFiles.names(in: url.path) where name.hasPrefix(CheckpointNames.temporary) {
+            files.removeAll(url.appendingPathComponent(name).path)
+        }
+        let staging = url.appendingPathComponent("\(CheckpointNames.temporary)\(name)", isDirectory: true)
+        do {
+            try files.makeFolder(staging.path)
+            try fill(staging)
+            try files.synchronizeFolder(staging.path)
+            // What was there before goes only when the new one is whole.
+            if FileManager.default.fileExists(atPath: target.path) {
+                try FileManager.default.removeItem(at: target)
+            }
+            try files.rename(staging.path, to: target.path)
+        } catch {
+            files.removeAll(staging.path)
+            throw error
+        }
+    }
 }
