@@ -74,11 +74,11 @@ extension Trainer {
         _ services: RunServices = RunServices(), batches: (Int) throws -> StepBatch<Goal.Batch>
     ) throws -> RunEnding {
         var loop = RunLoop(trainer: self, services: services)
+        services.watchdog?.start()
+        defer { services.watchdog?.end() }
         let saves = loop.saves
         beforeUpdate = { saves.holdUp { services.checkpoints?.waitUntilRead() } }
         defer { beforeUpdate = {} }
-        services.watchdog?.start()
-        defer { services.watchdog?.end() }
         do {
             let ending = try loop.run(batches: batches)
             try loop.emitEnd(ending.reason)
@@ -237,9 +237,8 @@ struct RunLoop<Goal: Objective> {
         if savedAt != trainer.state.step || bestIsUnsaved {
             // Metrics of a window are not in a checkpoint, so the window ends here.
             try flush()
-            try checkWeights()
-            services.watchdog?.enter("saving the checkpoint of step \(trainer.state.step)")
             try settle(isLast: false)
+            try checkWeights()
             saves.begin(step: trainer.state.step)
             let isBest = bestIsUnsaved
             (savedAt, bestIsUnsaved) = (trainer.state.step, false)
@@ -262,6 +261,7 @@ struct RunLoop<Goal: Objective> {
     mutating func settle(isLast: Bool) throws {
         guard let store = services.checkpoints, let step = saves.step else { return }
         do {
+            services.watchdog?.enter("writing the checkpoint of step \(step)")
             let folder = try saves.holdUp { try store.finish() }
             failedSaves = 0
             let (seconds, heldUp) = saves.end()
@@ -353,7 +353,7 @@ struct RunLoop<Goal: Objective> {
 }
 
 /// The checkpoint that is being written, and how long the run waited for it.
-private final class SaveProgress {
+final class SaveProgress {
     /// Its step; `nil` when none is being written.
     private(set) var step: Int?
     private var start = ContinuousClock.now

@@ -77,6 +77,41 @@ import TextCore
         #expect(events.last?["reason"] == "completed" && events.last?["skips"]?.array?.count == 1)
     }
 
+    @Test
+    func `C11 proc.spike_rollback: a reward run goes back too, and one that is cut goes back as the whole one did`()
+        throws
+    {
+        guard let workspace = try Workspace() else { return }
+        // So low a threshold takes common noise for a spike: what is tested is the way back.
+        try workspace.writeRewardRecipe([
+            "seed": 1, "rft.replace_uninformative": false, "rewards": [["verifier": "repetition"]],
+            "rollout": ["max_new_tokens": 24],
+            "train": ["max_steps": 36, "learning_rate": 1e-4, "lr_scheduler": "constant", "warmup_steps": 0],
+            "checkpoint": ["every_steps": 4, "keep_last": 20],
+            "faults": ["on_spike": "rollback", "spike_threshold": 1, "skip_steps": 2],
+        ])
+        try workspace.train("--set", "output_dir=runs/whole")
+        let events = try workspace.events("runs/whole")
+        let back = try #require(events.first { $0["fault"] == "rollback" })
+        #expect(events.contains { $0["fault"] == "skipped" } && events.last?["reason"] == "completed")
+        // Each answer is in the log once, as if the way back had not been.
+        let lines = try workspace.rollouts("runs/whole")
+        #expect(lines.map { $0["step"]?.int ?? 0 } == lines.map { $0["step"]?.int ?? 0 }.sorted())
+        #expect(Set(lines.compactMap { $0["step"]?.int }) == Set(1...36))
+        for stop in [1, 3] {
+            let process = try HoneProcess(["train", "recipe.yaml", "--resume"], in: workspace.folder)
+            try workspace.wait(for: process) {
+                $0["type"] == "step" && $0["step"]?.int ?? 0 >= (back["from"]?.int ?? 0) - 3 + stop
+            }
+            process.send(SIGTERM)
+            let result = try process.result()
+            #expect(result.status == 143, "\(result)")
+        }
+        try workspace.train("--resume")
+        #expect(try workspace.finalWeights() == workspace.finalWeights("runs/whole"))
+        #expect(try workspace.rollouts() == lines)
+    }
+
     @Test func `a run that hangs writes its stacks, and ends with status 75 where that is asked`() throws {
         guard let workspace = try Workspace() else { return }
         try workspace.write("while read -r line; do sleep 30; echo '{\"score\": 1}'; done\n", to: "slow.sh")

@@ -15,7 +15,10 @@ struct Resumption {
     let changes: [String]
 
     /// Settings that another course of a run may change: the weights and the data so far stay what they are.
-    private static let changeable = ["train.learning_rate", "train.max_steps", "train.epochs"]
+    private static let changeable = [
+        "train.learning_rate", "train.max_steps", "train.epochs", "faults.on_nonfinite", "faults.on_spike",
+        "faults.spike_threshold", "faults.skip_steps",
+    ]
 
     /// - Parameter makeStore: the checkpoints of a folder.
     /// - Throws: `CommandFailure` with every difference when the checkpoint is of another run; `TrainingError` when a

@@ -46,6 +46,8 @@ extension RunLoop {
     mutating func spiked(_ spike: Spike, _ anomaly: Anomaly) throws -> Bool {
         try keep(anomaly)
         guard let policy = configuration.spikes, policy.action == .rollback else { return false }
+        // One that is being written counts, and nobody may read weights that are about to change.
+        try settle(isLast: false)
         guard trainer.state.skips.count < policy.maximumRollbacks else {
             try warn(
                 "spike", "the run has gone back \(policy.maximumRollbacks) times, and goes on in spite of the spike")
@@ -83,7 +85,7 @@ extension RunLoop {
         try flush()
         // Before anything else: what these checkpoints hold is no longer what the steps of their numbers will lead to.
         let moved = try store.setAside(after: checkpoint.state.step, best: checkpoint.state.best?.step)
-        try trainer.restore(checkpoint)
+        try trainer.restore(checkpoint, acceptsOtherSchedule: true)
         try seek(checkpoint.state.position)
         let skip = SkippedSteps(
             first: first, last: last, checkpoint: checkpoint.state.step, reason: "step \(last) spiked: \(spike.words)")

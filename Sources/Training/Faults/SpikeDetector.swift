@@ -96,7 +96,8 @@ public struct SpikeDetector: Sendable, Hashable {
             }
         }
         Self.remember(loss, in: &losses)
-        Self.remember(gradientNorm, in: &norms)
+        // A step that teaches nothing has a gradient of zero, which says nothing of the others.
+        if gradientNorm > 0 { Self.remember(gradientNorm, in: &norms) }
         defer { isSpiking = spike != nil }
         return isSpiking ? nil : spike
     }

@@ -103,8 +103,8 @@ public final class Progress {
     /// What tells whether a run gets on. Where answers are rewarded that is the reward: with one step on each answer the
     /// loss is near 0 whatever is learned.
     private func headline(_ metrics: JSON?) -> String {
-        guard let reward = metrics?["reward"]?.double else { return "loss \(Self.format(metrics?["loss"]?.double))" }
-        var parts = ["reward \(Self.format(reward))", "grad \(Self.format(metrics?["grad_norm"]?.double))"]
+        guard let reward = metrics?["reward"]?.double else { return "loss \(Self.format(metrics?["loss"]))" }
+        var parts = ["reward \(Self.format(reward))", "grad \(Self.format(metrics?["grad_norm"]))"]
         if let share = metrics?["groups/informative"]?.double {
             parts.append("informative \(Int((share * 100).rounded())) %")
         }
@@ -131,6 +131,9 @@ public final class Progress {
     private static func smooth(_ mean: inout Double?, _ value: Double) {
         mean = mean.map { $0 + 0.1 * (value - $0) } ?? value
     }
+
+    /// A metric; one that is not finite stands in the log as a word.
+    private static func format(_ value: JSON?) -> String { value?.string ?? format(value?.double) }
 
     private static func format(_ value: Double?) -> String {
         guard let value else { return "–" }
