@@ -20,6 +20,7 @@ static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;  // held by the o
 static pthread_mutex_t sleep_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_ready = PTHREAD_COND_INITIALIZER;
 static _Atomic int threads_wanted = 0;
+static _Atomic int processors = 0;
 static _Atomic int workers_asleep = 0;
 static int workers_started = 0;
 
@@ -99,8 +100,14 @@ static void *worker(void *argument) {
 int hone_threads(void) {
     int threads = atomic_load_explicit(&threads_wanted, memory_order_relaxed);
     if (threads > 0) return threads;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > MOST_THREADS ? MOST_THREADS : (int)cores;
+    // Asked once: the answer is in a file, which takes as long to read as a small product.
+    int known = atomic_load_explicit(&processors, memory_order_relaxed);
+    if (known == 0) {
+        const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        known = cores < 1 ? 1 : cores > MOST_THREADS ? MOST_THREADS : (int)cores;
+        atomic_store_explicit(&processors, known, memory_order_relaxed);
+    }
+    return known;
 }
 
 void hone_set_threads(int threads) {

@@ -94,7 +94,7 @@ public struct SuiteRunner {
 
     private func judgeAnswers(_ suite: Suite) throws -> SuiteResult {
         let answers = try answers(suite.items, judgement: suite.judgement)
-        let verdicts = Self.verdicts(suite.items, answers)
+        let verdicts = try Self.verdicts(suite.items, answers, stop)
         let outcomes = zip(zip(suite.items, answers), verdicts).map { Self.outcome($0.0, $0.1, $1) }
         let judged = outcomes.compactMap(\.score)
         let passed = outcomes.count { $0.passed }
@@ -131,8 +131,8 @@ public struct SuiteRunner {
 
     /// Verifiers that wait do so together, a few at a time; the order of the answers is kept.
     private static func verdicts(
-        _ items: [SuiteItem], _ answers: [Answer]
-    ) -> [Result<Verdict, VerifierFailure>?] {
+        _ items: [SuiteItem], _ answers: [Answer], _ stop: StopSignal
+    ) throws -> [Result<Verdict, VerifierFailure>?] {
         let calls = zip(items, answers).map { item, answer -> (BoundVerifier, Rollout)? in
             guard let verifier = item.verifier else { return nil }
             var rollout = item.question
@@ -142,11 +142,12 @@ public struct SuiteRunner {
             return (verifier, rollout)
         }
         guard calls.contains(where: { $0.map { !$0.0.isImmediate } ?? false }) else {
-            return calls.map { call in
-                call.map { call in Result { () throws(VerifierFailure) in try call.0.verify(call.1) } }
+            return try calls.map { call in
+                if stop.isRequested { throw CancellationError() }
+                return call.map { call in Result { () throws(VerifierFailure) in try call.0.verify(call.1) } }
             }
         }
-        return waiting {
+        return try waiting(unless: { stop.wasRequested }) {
             await withTaskGroup(of: (Int, Result<Verdict, VerifierFailure>?).self) { group in
                 var verdicts = [Result<Verdict, VerifierFailure>?](repeating: nil, count: calls.count)
                 for index in calls.indices {

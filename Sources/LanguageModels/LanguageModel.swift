@@ -204,7 +204,7 @@ public final class LanguageModel: Module {
     }
 
     /// Frees the packed copies of weights that generation has made; the next one makes them again.
-    public func dropPackedWeights() { for (_, parameter) in baseParameters { parameter.dropPacked() } }
+    public func dropPackedWeights() { for (_, parameter) in namedParameters { parameter.dropPacked() } }
 
     /// - Throws: `ModelError` for a token id outside the vocabulary, or for more tokens than the context has.
     public func check(_ ids: [Int], location: String? = nil) throws(ModelError) {

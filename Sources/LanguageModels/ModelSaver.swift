@@ -19,19 +19,22 @@ extension LanguageModel {
         shardLimit: Int = 5_000_000_000
     ) throws(ModelError) {
         try Self.makeFolder(folder)
+        try SafetensorsWriter.removeWeights(in: folder)
+        for file in savedFiles(dtype: dtype, shardLimit: shardLimit) { try file.write(into: folder) }
+        if let tokenizer { try Self.copyTokenizer(from: tokenizer, to: folder) }
+    }
+
+    /// The files that `save` writes, those of the tokenizer left out: they can be written elsewhere, and later.
+    public func savedFiles(dtype: DType? = nil, shardLimit: Int = 5_000_000_000) -> [SavedFile] {
         let items = baseParameters.flatMap { name, parameter in
             if dtype == nil, let matrix = parameter.value.quantized as? NF4Matrix { return matrix.items(name) }
             return [SafetensorsWriter.Item(name, parameter.value.detached, dtype: dtype)]
         }
-        try SafetensorsWriter.writeModel(items, to: folder, shardLimit: shardLimit)
-        try SafetensorsWriter.write(
-            savedConfiguration(
-                dtype: dtype ?? outputEmbedding.value.dtype, quantization: dtype == nil ? quantization : nil),
-            to: folder.appendingPathComponent("config.json"))
-        if let generation = files.generation {
-            try SafetensorsWriter.write(generation, to: folder.appendingPathComponent("generation_config.json"))
-        }
-        if let tokenizer { try Self.copyTokenizer(from: tokenizer, to: folder) }
+        let configuration = savedConfiguration(
+            dtype: dtype ?? outputEmbedding.value.dtype, quantization: dtype == nil ? quantization : nil)
+        return SafetensorsWriter.modelFiles(items, shardLimit: shardLimit)
+            + [SafetensorsWriter.jsonFile("config.json", configuration)]
+            + (files.generation.map { [SafetensorsWriter.jsonFile("generation_config.json", $0)] } ?? [])
     }
 
     private func savedConfiguration(dtype: DType, quantization: Quantization?) -> JSON {
@@ -54,6 +57,25 @@ extension LanguageModel {
         "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
         "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
     ]
+
+    /// The files of a tokenizer, those that exist.
+    ///
+    /// - Throws: `ModelError` if one cannot be read.
+    public static func tokenizerFiles(in folder: URL) throws(ModelError) -> [SavedFile] {
+        var found: [SavedFile] = []
+        for name in tokenizerFiles {
+            let url = folder.appendingPathComponent(name)
+            guard FileManager.default.fileExists(atPath: url.path) else { continue }
+            found.append(
+                SavedFile(
+                    name,
+                    bytes: try readingFiles { () throws(TensorFileError) in
+                        let file = try TensorFile(reading: url.path)
+                        return try file.bytes(at: 0, count: file.size)
+                    }))
+        }
+        return found
+    }
 
     /// Copies the files of a tokenizer, those that exist.
     ///

@@ -36,6 +36,7 @@ public struct Recipe: Sendable, Hashable {
     public var train = TrainSettings()
     public var logging = LoggingSettings()
     public var checkpoint = CheckpointSettings()
+    public var faults = FaultSettings()
     public var evaluation = EvaluationSettings()
 
     public init() {}
@@ -98,6 +99,7 @@ extension Recipe: RecipeSection {
             Field("train", \.train, "Length, batches, optimiser and schedule."),
             Field("logging", \.logging, "What is reported while training.", changesResults: false),
             Field("checkpoint", \.checkpoint, "What is saved while training, and how a run goes on."),
+            Field("faults", \.faults, "What is done when numbers or the run itself go wrong."),
             Field("evaluation", \.evaluation, "What the model is judged by, and when."),
         ])
 

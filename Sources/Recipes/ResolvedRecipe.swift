@@ -26,6 +26,11 @@ extension LoadedRecipe {
         SHA256.digest(of: recipe.resolved(.fingerprint).json.text(JSONStyle(sortedKeys: true))).hexadecimal
     }
 
+    /// What that hash is of, for people; values from the environment by their names.
+    var fingerprintValues: JSON {
+        recipe.resolved(.fingerprint).restoringReferences(of: document.root).hiding(document.secrets).json
+    }
+
     /// The text on one line.
     private static func commented(_ text: String) -> String {
         text.unicodeScalars.contains {

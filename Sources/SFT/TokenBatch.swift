@@ -74,7 +74,7 @@ extension BatchPlan where Example == TrainingExample, Batch == TokenBatch {
         globalBatchSize: Int, limit: Packing.MicroBatchLimit, packing: TokenPacking? = nil, shuffleSeed: UInt64? = nil
     ) -> BatchPlan {
         BatchPlan(
-            globalBatchSize: globalBatchSize, limit: limit, length: { $0.ids.count },
+            globalBatchSize: globalBatchSize, limit: limit, length: { $0.ids.count }, name: { $0.source },
             packing: packing.map { packing in
                 PackingPlan { examples, pass, index in
                     let rows = packing.pack(examples)

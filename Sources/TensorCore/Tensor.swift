@@ -95,7 +95,9 @@ public struct Tensor: Sendable {
     /// Whether both have the same shape, type and bits.
     package func isEqual(to other: Tensor) -> Bool {
         guard shape == other.shape, dtype == other.dtype else { return false }
-        return withExtendedLifetime((self, other)) { memcmp(bytes, other.bytes, count * dtype.size) == 0 }
+        return withExtendedLifetime(self) {
+            withExtendedLifetime(other) { memcmp(bytes, other.bytes, count * dtype.size) == 0 }
+        }
     }
 
     package var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) + offset * dtype.size }

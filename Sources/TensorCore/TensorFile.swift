@@ -161,23 +161,20 @@ package final class TensorFileWriter {
     }
 
     /// Appends bytes.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
+        if let failure = put(bytes) { throw failure }
+    }
+
+    /// Appends bytes.
     package func write(_ bytes: [UInt8]) throws(TensorFileError) {
-        let failure = bytes.withUnsafeBytes { write($0) }
+        let failure = bytes.withUnsafeBytes { put($0) }
         if let failure { throw failure }
     }
 
     /// Appends the numbers of a tensor as they are stored.
     package func write(_ tensor: Tensor) throws(TensorFileError) {
         let failure = withExtendedLifetime(tensor) {
-            write(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.count * tensor.dtype.size))
-        }
-        if let failure { throw failure }
-    }
-
-    /// Appends bytes.
-    package func write(_ bytes: Storage) throws(TensorFileError) {
-        let failure = withExtendedLifetime(bytes) {
-            write(UnsafeRawBufferPointer(start: bytes.pointer, count: bytes.byteCount))
+            put(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.count * tensor.dtype.size))
         }
         if let failure { throw failure }
     }
@@ -194,7 +191,7 @@ package final class TensorFileWriter {
         }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) -> TensorFileError? {
+    private func put(_ bytes: UnsafeRawBufferPointer) -> TensorFileError? {
         guard let start = bytes.baseAddress else { return nil }
         var done = 0
         while done < bytes.count {

@@ -122,8 +122,13 @@ public enum MetricAveraging: String, Sendable, CaseIterable {
 }
 
 extension JSON {
-    /// Metrics as an object; a number that is no number becomes `null`.
+    /// A metric as it is: JSON has no word for what is not finite, so that becomes `"NaN"`, `"Infinity"` or `"-Infinity"`.
+    package init(metric value: Double) {
+        self = value.isFinite ? .number(value) : .string(value.isNaN ? "NaN" : value > 0 ? "Infinity" : "-Infinity")
+    }
+
+    /// Metrics as an object.
     package init(metrics: [(name: String, value: Double)]) {
-        self = .object(OrderedDictionary(metrics.map { ($0.name, .number($0.value)) }, uniquingKeysWith: { $1 }))
+        self = .object(OrderedDictionary(metrics.map { ($0.name, JSON(metric: $0.value)) }, uniquingKeysWith: { $1 }))
     }
 }

@@ -98,17 +98,20 @@ public struct StepBatch<MicroBatch> {
     public var position: JSON
     /// Metrics of making the batch (rewards of rollouts), pooled with those of the loss.
     public var metrics: MetricSums
+    /// Where its rows came from, as `file:line`, so that a step can be looked into.
+    public var rows: [String]
 
     /// The batches of one step.
     public init(
         microBatches: [MicroBatch], tokens: Int, epoch: Double, position: JSON = .null,
-        metrics: MetricSums = MetricSums()
+        metrics: MetricSums = MetricSums(), rows: [String] = []
     ) {
         self.microBatches = microBatches
         self.tokens = tokens
         self.epoch = epoch
         self.position = position
         self.metrics = metrics
+        self.rows = rows
     }
 }
 

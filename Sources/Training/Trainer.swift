@@ -20,6 +20,8 @@ public final class Trainer<Goal: Objective> {
     public let configuration: TrainerConfiguration
     /// How far it is.
     public internal(set) var state: TrainingState
+    /// Called before weights change: whoever still reads them is waited for.
+    var beforeUpdate: () -> Void = {}
 
     /// - Parameters:
     ///   - model: whose trainable parameters are trained; which those are must not change afterwards.
@@ -46,10 +48,14 @@ public final class Trainer<Goal: Objective> {
 
     /// Goes back to a checkpoint: weights, moments, schedule, place in the data.
     ///
+    /// - Parameter acceptsOtherSchedule: whether the rest of the run may have another learning rate or length than what
+    ///   came before.
     /// - Throws: `TrainingError` when the checkpoint does not fit the model, or is of a run with another seed or
     ///   schedule, which could not go on as it began.
-    public func restore(_ checkpoint: Checkpoint) throws {
-        guard checkpoint.state.seed == state.seed, checkpoint.state.schedule == state.schedule else {
+    public func restore(_ checkpoint: Checkpoint, acceptsOtherSchedule: Bool = false) throws {
+        guard checkpoint.state.seed == state.seed,
+            acceptsOtherSchedule || checkpoint.state.schedule == state.schedule
+        else {
             throw TrainingError(
                 "\(checkpoint.folder.path) is of a run with seed \(checkpoint.state.seed) and schedule "
                     + "\(checkpoint.state.schedule.text()); this run has seed \(state.seed) and "
@@ -57,7 +63,9 @@ public final class Trainer<Goal: Objective> {
                     + "Use the recipe of that run, or start anew from its weights")
         }
         try checkpoint.restore(model, optimizer, companions: objective.companions)
+        let schedule = state.schedule
         state = checkpoint.state
+        state.schedule = schedule
     }
 
     /// One optimiser step: all micro-batches, then the update.
@@ -79,13 +87,20 @@ public final class Trainer<Goal: Objective> {
                 try objective.loss(microBatch, model: model, context: context)
             }
         }
-        let outcome = update(sums, adding: batch.metrics)
+        let outcome = update(sums, batch)
         state.step += 1
         state.tokens += batch.tokens
         state.epoch = batch.epoch
         state.position = batch.position
         if case .updated = outcome { objective.updated(model, step: state.step) }
         return outcome
+    }
+
+    /// Goes past a step without training on it.
+    func skip(_ batch: StepBatch<Goal.Batch>) {
+        state.step += 1
+        state.epoch = batch.epoch
+        state.position = batch.position
     }
 
     /// Takes the gradient of a micro-batch and forgets it: weights, moments and state stay as they are, and random numbers
@@ -111,36 +126,74 @@ public final class Trainer<Goal: Objective> {
         return BufferPool.shared.counters.peakLiveBytes
     }
 
-    private func update(_ sums: StepSums, adding metrics: MetricSums) -> StepOutcome {
+    private func update(_ sums: StepSums, _ batch: StepBatch<Goal.Batch>) -> StepOutcome {
         guard sums.weight != 0 else {
-            return .refused("step \(state.step + 1) has nothing that carries loss; the weights stay as they are")
+            state.empty += 1
+            return .refused(
+                RefusedStep(
+                    message: "step \(state.step + 1) has nothing that carries loss; the weights stay as they are"))
         }
         let norm = sums.gradients.norm / abs(sums.weight)
+        let rate = configuration.schedule.rate(at: state.step)
+        var report = StepReport(
+            loss: sums.loss / sums.weight, gradientNorm: norm, learningRate: rate, weight: sums.weight,
+            metrics: sums.metrics)
+        report.metrics.merge(batch.metrics)
         guard sums.loss.isFinite, sums.weight.isFinite, norm.isFinite else {
             state.refused += 1
             state.refusedInARow += 1
-            return .refused(explain(sums, norm: norm))
+            let anomaly = anomaly(.nonFinite, explain(sums, norm: norm), report, sums, batch)
+            return .refused(RefusedStep(message: anomaly.message, numbers: (report, anomaly)))
+        }
+        if let policy = configuration.spikes,
+            let spike = state.spikes.observe(
+                loss: report.loss, gradientNorm: norm,
+                isWarmingUp: state.step < configuration.schedule.warmUpSteps, threshold: policy.threshold)
+        {
+            // Before the update, which the spike may spoil.
+            report.spike = (
+                spike, anomaly(.spike, "step \(state.step + 1) spikes: \(spike.words)", report, sums, batch)
+            )
         }
         // As PyTorch clips: the small number keeps the quotient finite.
         let clip = configuration.maxGradientNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
-        let rate = configuration.schedule.rate(at: state.step)
+        beforeUpdate()
         optimizer.update(gradients: sums.gradients, learningRate: rate, gradientScale: clip / sums.weight)
         state.updates = optimizer.step
         state.refusedInARow = 0
-        var all = sums.metrics
-        all.merge(metrics)
-        return .updated(
-            StepReport(
-                loss: sums.loss / sums.weight, gradientNorm: norm, learningRate: rate, weight: sums.weight,
-                metrics: all))
+        return .updated(report)
     }
 
     private func explain(_ sums: StepSums, norm: Double) -> String {
         let broken = zip(optimizer.parameters, sums.gradients.tensors).filter { $1.map { !$0.isFinite } ?? false }
         let first = broken.first.map { "; \(broken.count) gradients are not finite, first that of \($0.0.name)" } ?? ""
         return "step \(state.step + 1) was refused, as its update would have spoilt the weights: loss "
-            + "\(sums.loss / sums.weight), gradient norm \(norm)\(first). If it happens again, lower "
+            + "\(sums.loss / sums.weight), gradient norm \(norm.isNaN ? "nan" : "\(norm)")\(first). If it happens again, lower "
             + "train.learning_rate or look at the rows of this step"
+    }
+
+    private func anomaly(
+        _ kind: Anomaly.Kind, _ message: String, _ report: StepReport, _ sums: StepSums, _ batch: StepBatch<Goal.Batch>
+    ) -> Anomaly {
+        Anomaly(
+            kind: kind, step: state.step + 1, message: message, loss: report.loss, gradientNorm: report.gradientNorm,
+            weight: report.weight, learningRate: report.learningRate, metrics: report.metrics, rows: batch.rows,
+            position: batch.position, parts: sums.parts,
+            tensors: zip(optimizer.parameters, sums.gradients.tensors).map { parameter, gradient in
+                Anomaly.Entry(
+                    name: parameter.name, value: TensorStatistics(parameter.parameter.value),
+                    gradient: gradient.map { TensorStatistics($0) })
+            })
+    }
+
+    /// The first trained parameter whose value or moments are not finite: such a model is worth nothing, and so is a
+    /// checkpoint of it.
+    var firstBrokenParameter: String? {
+        for (index, (name, parameter)) in optimizer.parameters.enumerated() {
+            let tensors = [parameter.value, optimizer.firstMoments[index], optimizer.secondMoments[index]]
+            if !tensors.allSatisfy(\.isFinite) { return name }
+        }
+        return nil
     }
 }
 

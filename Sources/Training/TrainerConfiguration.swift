@@ -24,13 +24,16 @@ public struct TrainerConfiguration: Sendable {
     public var watched: WatchedMetric?
     /// Refused steps in a row that end the run.
     public var refusedStepLimit: Int
+    /// What is done about a step whose loss or gradient is far above those before it; `nil` for nothing.
+    public var spikes: SpikePolicy?
 
     /// A configuration whose defaults are TRL's where TRL has them.
     public init(
         schedule: LearningRateSchedule, stepsPerEpoch: Int, seed: UInt64 = 42, maxGradientNorm: Double? = 1,
         gradientCheckpointing: Bool = false, logEverySteps: Int = 1, metricAveraging: MetricAveraging = .pooled,
         checkpoints: Cadence = .never, evaluations: Cadence = .never, evaluatesAtStart: Bool = true,
-        watched: WatchedMetric? = nil, refusedStepLimit: Int = 3
+        watched: WatchedMetric? = nil, refusedStepLimit: Int = 3,
+        spikes: SpikePolicy? = SpikePolicy()
     ) {
         self.schedule = schedule
         self.stepsPerEpoch = max(1, stepsPerEpoch)
@@ -44,10 +47,22 @@ public struct TrainerConfiguration: Sendable {
         self.evaluatesAtStart = evaluatesAtStart
         self.watched = watched
         self.refusedStepLimit = max(1, refusedStepLimit)
+        self.spikes = spikes
     }
 
     /// Optimiser steps of the run.
     public var totalSteps: Int { schedule.totalSteps }
+
+    /// Checkpoints of the whole run, about: the one at its end counts.
+    public var checkpointCount: Int {
+        switch checkpoints {
+        case .never: return 1
+        case .everySteps(let steps): return totalSteps / max(1, steps) + 1
+        case .perEpoch(let count):
+            let (most, overflow) = (totalSteps / stepsPerEpoch + 1).multipliedReportingOverflow(by: max(1, count))
+            return min(totalSteps, overflow ? totalSteps : most) + 1
+        }
+    }
 }
 
 /// When something happens that happens again and again during a run.
@@ -93,9 +108,9 @@ public struct WatchedMetric: Sendable, Hashable {
         self.minDelta = minDelta
     }
 
-    /// Whether `value` is better than the best so far. NaN never is.
+    /// Whether `value` is better than the best so far. What is not finite never is.
     func isImprovement(_ value: Double, over best: Double?) -> Bool {
-        guard !value.isNaN, let best else { return !value.isNaN }
+        guard value.isFinite, let best else { return value.isFinite }
         return lowerIsBetter ? value < best - minDelta : value > best + minDelta
     }
 }

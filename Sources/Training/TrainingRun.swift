@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import OrderedCollections
 import TensorCore
 public import TextCore
@@ -9,22 +9,33 @@ public struct RunServices {
     public var emit: (RunEvent) throws -> Void
     /// Where checkpoints go; none are written without.
     public var checkpoints: CheckpointStore?
+    /// Called before each checkpoint: whatever the run has written elsewhere and a checkpoint relies on is then to be on
+    /// the disk. What it throws makes that checkpoint one that failed.
+    public var beforeCheckpoint: () throws -> Void
     /// Measures the model as it is. Throws `CancellationError` when a stop was requested meanwhile; the run then stops
     /// with a checkpoint, and measures again when it goes on.
     public var evaluate: ((TrainingState) throws -> [EvaluationReport])?
     /// Read between micro-batches.
     public var stop: StopSignal
+    /// Keeps what a step with strange numbers was like, and says where.
+    public var keep: ((Anomaly) throws -> URL)?
+    /// Goes to the place in the data that a checkpoint holds; a run that cannot does not go back from a spike.
+    public var seek: ((JSON) throws -> Void)?
+    /// Told of what the run is doing, so that it notices when that comes to no end.
+    public var watchdog: Watchdog?
     /// Further fields of the event `start`.
     public var startFields: OrderedDictionary<String, JSON>
 
     /// Services, each of which may be left out.
     public init(
         emit: @escaping (RunEvent) throws -> Void = { _ in }, checkpoints: CheckpointStore? = nil,
+        beforeCheckpoint: @escaping () throws -> Void = {},
         evaluate: ((TrainingState) throws -> [EvaluationReport])? = nil, stop: StopSignal = StopSignal(),
         startFields: OrderedDictionary<String, JSON> = [:]
     ) {
         self.emit = emit
         self.checkpoints = checkpoints
+        self.beforeCheckpoint = beforeCheckpoint
         self.evaluate = evaluate
         self.stop = stop
         self.startFields = startFields
@@ -56,19 +67,25 @@ extension Trainer {
     ///   - services: what the run uses of the world around it.
     ///   - batches: from the number of a step (from 0) its batches.
     /// - Returns: why it ended.
-    /// - Throws: `TrainingError` after too many refused steps or failed checkpoints in a row; what `batches`, the
-    ///   objective or a service throws. The event `end` is written in any case.
+    /// - Throws: `TrainingError` after too many refused steps in a row, `FileError` after three failed checkpoints in a
+    ///   row; what `batches`, the objective or a service throws. The event `end` is written in any case.
     @discardableResult
     public func run(
         _ services: RunServices = RunServices(), batches: (Int) throws -> StepBatch<Goal.Batch>
     ) throws -> RunEnding {
         var loop = RunLoop(trainer: self, services: services)
+        let saves = loop.saves
+        beforeUpdate = { saves.holdUp { services.checkpoints?.waitUntilRead() } }
+        defer { beforeUpdate = {} }
+        services.watchdog?.start()
+        defer { services.watchdog?.end() }
         do {
             let ending = try loop.run(batches: batches)
             try loop.emitEnd(ending.reason)
             return ending
         } catch {
-            // The error that ended the run matters more than one of saying so.
+            // The error that ended the run matters more than one of saying so, or of a checkpoint under way.
+            try? loop.settle(isLast: false)
             try? loop.emitEnd("failed", message: "\(error)")
             throw error
         }
@@ -76,15 +93,17 @@ extension Trainer {
 }
 
 /// The loop over steps with what happens between them.
-private struct RunLoop<Goal: Objective> {
+struct RunLoop<Goal: Objective> {
     let trainer: Trainer<Goal>
     let services: RunServices
-    private var window = LogWindow()
+    var window = LogWindow()
+    /// The checkpoint that is being written.
+    let saves = SaveProgress()
     private var failedSaves = 0
     /// Steps done at the last measurement and the last checkpoint.
-    private var evaluatedAt: Int?
-    private var savedAt: Int?
-    private var bestIsUnsaved = false
+    var evaluatedAt: Int?
+    var savedAt: Int?
+    var bestIsUnsaved = false
 
     init(trainer: Trainer<Goal>, services: RunServices) {
         self.trainer = trainer
@@ -92,7 +111,7 @@ private struct RunLoop<Goal: Objective> {
         if trainer.state.step > 0 { savedAt = trainer.state.step }
     }
 
-    private var configuration: TrainerConfiguration { trainer.configuration }
+    var configuration: TrainerConfiguration { trainer.configuration }
 
     mutating func run(batches: (Int) throws -> StepBatch<Goal.Batch>) throws -> RunEnding {
         try emitStart()
@@ -111,10 +130,21 @@ private struct RunLoop<Goal: Objective> {
             let clock = ContinuousClock()
             let start = clock.now
             BufferPool.shared.resetPeak()
+            let (counted, allocated) = (ProductCounters.soFar, BufferPool.shared.counters.allocated)
+            services.watchdog?.enter("making the batches of step \(trainer.state.step + 1)")
             let batch = try batches(trainer.state.step)
+            if let place = trainer.state.skips.lastIndex(where: { $0.contains(trainer.state.step + 1) }) {
+                try leaveOut(batch, place)
+                if let reason = try afterStep() { return .earlyStopped(reason) }
+                continue
+            }
             let made = clock.now
+            let before = trainer.state
+            services.watchdog?.enter("step \(trainer.state.step + 1)")
             let outcome = try trainer.step(batch, stop: services.stop)
             let seconds = (clock.now - start) / .seconds(1)
+            window.products.add(since: counted)
+            window.allocations += BufferPool.shared.counters.allocated - allocated
             window.peakBytes = max(window.peakBytes, BufferPool.shared.counters.peakLiveBytes)
             // Where making a batch takes time of its own, what is left of the step is said too.
             if batch.metrics["seconds/generate"] != nil {
@@ -122,11 +152,12 @@ private struct RunLoop<Goal: Objective> {
             }
             switch outcome {
             case .interrupted: return try stopped()
-            case .updated(let report): window.add(report, seconds: seconds)
-            case .refused(let message):
-                window.add(unlearned: batch.metrics, seconds: seconds)
-                try refuse(message)
+            case .updated(let report):
+                window.add(report, seconds: seconds)
+                if let (spike, anomaly) = report.spike, try spiked(spike, anomaly) { continue }
+            case .refused(let step): try refuse(step, batch.metrics, seconds: seconds, before: before)
             }
+            services.watchdog?.stepped(seconds: seconds)
             if let reason = try afterStep() { return .earlyStopped(reason) }
         }
         try flush()
@@ -138,11 +169,14 @@ private struct RunLoop<Goal: Objective> {
     /// Logs, measures and saves as the cadences say; a reason to stop, if there is one.
     private mutating func afterStep() throws -> String? {
         let done = trainer.state.step
+        // A step counts as done when the checkpoint before it is on the disk: a crash costs one step, not two.
+        try settle(isLast: false)
         if done % configuration.logEverySteps == 0 { try flush() }
         if configuration.evaluations.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch) { try evaluate() }
         let reason = earlyStop()
         let saves = configuration.checkpoints.isDue(after: done, stepsPerEpoch: configuration.stepsPerEpoch)
-        if saves || bestIsUnsaved || reason != nil { try save(required: reason != nil) }
+        let isAsked = services.stop.takeSaveRequest()
+        if saves || isAsked || bestIsUnsaved || reason != nil { try save(required: reason != nil) }
         return reason
     }
 
@@ -159,20 +193,12 @@ private struct RunLoop<Goal: Objective> {
         return .stopped(services.stop.reason)
     }
 
-    private mutating func refuse(_ message: String) throws {
-        try services.emit(.warning(message, step: trainer.state.step))
-        let limit = configuration.refusedStepLimit
-        guard trainer.state.refusedInARow >= limit else { return }
-        throw TrainingError(
-            "\(limit) steps in a row had numbers that are not finite, so the run has diverged. The last: \(message). "
-                + "The checkpoints are from before; resume from one with a lower train.learning_rate")
-    }
-
     private mutating func evaluate() throws {
         guard let evaluate = services.evaluate else { return }
         let clock = ContinuousClock()
         let start = clock.now
         trainer.state.owesEvaluation = true
+        services.watchdog?.enter("measuring after step \(trainer.state.step)")
         let reports = try evaluate(trainer.state)
         trainer.state.owesEvaluation = false
         let seconds = (clock.now - start) / .seconds(1)
@@ -205,39 +231,93 @@ private struct RunLoop<Goal: Objective> {
         }
     }
 
-    /// Writes a checkpoint. One that fails is told of; the third in a row ends the run, and so does the last of all.
+    /// Begins to write a checkpoint, and waits for it where it is the last of the run.
     private mutating func save(required: Bool) throws {
-        guard let store = services.checkpoints, savedAt != trainer.state.step || bestIsUnsaved else { return }
-        // Metrics of a window are not in a checkpoint, so the window ends here.
-        try flush()
+        guard let store = services.checkpoints else { return }
+        if savedAt != trainer.state.step || bestIsUnsaved {
+            // Metrics of a window are not in a checkpoint, so the window ends here.
+            try flush()
+            try checkWeights()
+            services.watchdog?.enter("saving the checkpoint of step \(trainer.state.step)")
+            try settle(isLast: false)
+            saves.begin(step: trainer.state.step)
+            let isBest = bestIsUnsaved
+            (savedAt, bestIsUnsaved) = (trainer.state.step, false)
+            do {
+                try saves.holdUp {
+                    try services.beforeCheckpoint()
+                    try store.begin(
+                        model: trainer.model, optimizer: trainer.optimizer, state: trainer.state,
+                        companions: trainer.objective.companions, isBest: isBest)
+                }
+            } catch {
+                try saveFailed(error, isLast: required)
+            }
+        }
+        if required { try settle(isLast: true) }
+    }
+
+    /// Waits for the checkpoint that is being written, if one is. One that failed is told of; the third in a row ends the
+    /// run, and so does the last of all.
+    mutating func settle(isLast: Bool) throws {
+        guard let store = services.checkpoints, let step = saves.step else { return }
         do {
-            let folder = try store.save(
-                model: trainer.model, optimizer: trainer.optimizer, state: trainer.state,
-                companions: trainer.objective.companions, isBest: bestIsUnsaved)
-            (failedSaves, savedAt, bestIsUnsaved) = (0, trainer.state.step, false)
+            let folder = try saves.holdUp { try store.finish() }
+            failedSaves = 0
+            let (seconds, heldUp) = saves.end()
             try services.emit(
-                RunEvent(.checkpoint, ["step": .integer(trainer.state.step), "path": .string(folder.path)]))
-        } catch {
-            failedSaves += 1
-            if required || failedSaves >= 3 { throw error }
-            try services.emit(
-                .warning(
-                    "no checkpoint of step \(trainer.state.step): \(error). Older ones are unharmed; the run "
-                        + "goes on and tries again", step: trainer.state.step))
+                RunEvent(
+                    .checkpoint,
+                    [
+                        "step": .integer(step), "path": .string(folder.path), "seconds": .number(seconds),
+                        "held_up_seconds": .number(heldUp),
+                    ]))
+        } catch  where saves.step != nil {
+            try saveFailed(error, isLast: isLast)
         }
     }
 
-    private mutating func flush() throws {
-        guard let metrics = window.metrics(of: trainer.state) else { return }
+    private mutating func saveFailed(_ error: any Error, isLast: Bool) throws {
+        let step = saves.step ?? trainer.state.step
+        saves.end()
+        failedSaves += 1
+        if savedAt == step { savedAt = nil }
+        let older = "Older ones are unharmed"
+        let goesOn = !isLast && failedSaves < 3
+        try services.emit(
+            RunEvent(
+                .checkpointFailed,
+                [
+                    "step": .integer(step), "failures": .integer(failedSaves),
+                    "message": .string(
+                        "no checkpoint of step \(step): \(error). \(older)"
+                            + (goesOn ? "; the run goes on and tries again" : "")),
+                ]))
+        if goesOn { return }
+        let what = isLast ? "the last checkpoint" : "\(failedSaves) checkpoints in a row"
+        throw FileError(
+            "\(what) could not be written, and what is learnt from here on would be lost: \(error). \(older); make room "
+                + "and go on with --resume", code: (error as? FileError)?.code ?? EIO)
+    }
+
+    /// Writes the line of the steps since the last one; `state` is the one after them, the run's own by default.
+    mutating func flush(_ state: TrainingState? = nil) throws {
+        let state = state ?? trainer.state
+        guard let metrics = window.metrics(of: state) else { return }
         var fields: OrderedDictionary<String, JSON> = [
-            "step": .integer(trainer.state.step), "metrics": metrics, "seconds": .number(window.seconds),
+            "step": .integer(state.step), "metrics": metrics, "seconds": .number(window.seconds),
         ]
         // Beside the metrics, which are the same however often a run is repeated, on however many threads.
         fields["memory"] = [
             "peak_bytes": .integer(window.peakBytes), "peak_resident_bytes": .integer(ProcessMemory.peakResidentBytes),
+            "allocations": .integer(window.allocations),
+        ]
+        fields["work"] = [
+            "products": .integer(window.products.products),
+            "multiplications": .integer(window.products.multiplications),
         ]
         // Two runs saw the same rows in the same order when these are equal.
-        if let digest = trainer.state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
+        if let digest = state.position["rows"]?["digest"] { fields["stream_digest"] = digest }
         window = LogWindow()
         try services.emit(RunEvent(.step, fields))
     }
@@ -260,6 +340,8 @@ private struct RunLoop<Goal: Objective> {
             "step": .integer(trainer.state.step), "reason": .string(reason),
             "refused_steps": .integer(trainer.state.refused),
         ]
+        if trainer.state.empty > 0 { fields["empty_steps"] = .integer(trainer.state.empty) }
+        if !trainer.state.skips.isEmpty { fields["skips"] = .array(trainer.state.skips.map(\.json)) }
         if let message { fields["message"] = .string(message) }
         if let best = trainer.state.best {
             fields["best"] = [
@@ -270,11 +352,38 @@ private struct RunLoop<Goal: Objective> {
     }
 }
 
+/// The checkpoint that is being written, and how long the run waited for it.
+private final class SaveProgress {
+    /// Its step; `nil` when none is being written.
+    private(set) var step: Int?
+    private var start = ContinuousClock.now
+    private var heldUp = Duration.zero
+
+    func begin(step: Int) { (self.step, start, heldUp) = (step, .now, .zero) }
+
+    /// Does something that the run must wait for.
+    func holdUp<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let start = ContinuousClock.now
+        defer { heldUp += .now - start }
+        return try body()
+    }
+
+    @discardableResult
+    func end() -> (seconds: Double, heldUp: Double) {
+        step = nil
+        return ((.now - start) / .seconds(1), heldUp / .seconds(1))
+    }
+}
+
 /// The steps that one event of type `step` covers.
-private struct LogWindow {
+struct LogWindow {
     var seconds = 0.0
     /// The most bytes of tensors in use at once.
     var peakBytes = 0
+    /// Matrix products of the steps, what making their batches took counted in.
+    var products = ProductCounters()
+    /// Buffers for which the system had to give pages.
+    var allocations = 0
     private var steps = 0
     private var loss = 0.0
     private var last: (gradientNorm: Double, learningRate: Double)?
@@ -302,13 +411,13 @@ private struct LogWindow {
     func metrics(of state: TrainingState) -> JSON? {
         var members: OrderedDictionary<String, JSON> = [:]
         if let last, steps > 0 {
-            members["loss"] = .number(loss / Double(steps))
-            members["grad_norm"] = .number(last.gradientNorm)
+            members["loss"] = JSON(metric: loss / Double(steps))
+            members["grad_norm"] = JSON(metric: last.gradientNorm)
             members["learning_rate"] = .number(last.learningRate)
         } else if sums["reward"] == nil {
             return nil
         }
-        for (name, value) in sums.values { members[name] = .number(value) }
+        for (name, value) in sums.values { members[name] = JSON(metric: value) }
         members["num_tokens"] = .integer(state.tokens)
         members["epoch"] = .number(state.epoch)
         return .object(members)

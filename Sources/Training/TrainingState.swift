@@ -16,6 +16,12 @@ public struct TrainingState: Sendable, Hashable {
     public var refused = 0
     /// How many of them were the last ones.
     public var refusedInARow = 0
+    /// Steps that changed nothing because nothing in them carried loss.
+    public var empty = 0
+    /// Steps that are left out since the run went back from a spike.
+    public var skips: [SkippedSteps] = []
+    /// What the last losses and gradients were like, to tell a spike.
+    public var spikes = SpikeDetector()
     /// Of the run.
     public var seed: UInt64 = 0
     /// The schedule as `name`, base rate, warm-up steps and total steps, to be compared on resume.
@@ -63,6 +69,9 @@ public struct TrainingState: Sendable, Hashable {
         }
         members["evaluations_since_best"] = .integer(evaluationsSinceBest)
         if owesEvaluation { members["owes_evaluation"] = true }
+        if empty > 0 { members["empty"] = .integer(empty) }
+        if !skips.isEmpty { members["skips"] = .array(skips.map(\.json)) }
+        if spikes != SpikeDetector() { members["spikes"] = spikes.json }
         return .object(members)
     }
 
@@ -92,6 +101,14 @@ public struct TrainingState: Sendable, Hashable {
         schedule = json["schedule"] ?? .null
         position = json["position"] ?? .null
         owesEvaluation = json["owes_evaluation"]?.bool ?? false
+        empty = json["empty"]?.int ?? 0
+        spikes = SpikeDetector(json: json["spikes"] ?? .null)
+        skips = try (json["skips"]?.array ?? []).map {
+            guard let skip = SkippedSteps(json: $0) else {
+                throw TrainingError("`skips` should name the first and the last step that are left out")
+            }
+            return skip
+        }
         guard let best = json["best"] else { return }
         guard let metric = best["metric"]?.string, let value = best["value"]?.double, let step = best["step"]?.int
         else { throw TrainingError("`best` should have a metric, a value and a step") }

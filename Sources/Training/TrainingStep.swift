@@ -4,8 +4,8 @@ import TensorCore
 public enum StepOutcome: Sendable {
     /// The weights changed.
     case updated(StepReport)
-    /// A number was not finite, or nothing carried loss: weights and moments are as before. The text says which.
-    case refused(String)
+    /// A number was not finite, or nothing carried loss: weights and moments are as before.
+    case refused(RefusedStep)
     /// A stop was requested before all micro-batches were done: nothing happened.
     case interrupted
 }
@@ -22,6 +22,18 @@ public struct StepReport: Sendable {
     public var weight: Double
     /// The objective's metrics and those of making the batch.
     public var metrics: MetricSums
+    /// What of it is far above the steps before, and what the step was like; `nil` where all is usual.
+    public var spike: (spike: Spike, anomaly: Anomaly)?
+}
+
+/// A step that changed nothing.
+public struct RefusedStep: Sendable, CustomStringConvertible {
+    /// Which step, why, and what to do.
+    public var message: String
+    /// The numbers of the step as they are, and what was not finite; `nil` where nothing in the step carried loss.
+    public var numbers: (report: StepReport, anomaly: Anomaly)?
+
+    public var description: String { message }
 }
 
 /// Sums over the micro-batches of a step.
@@ -30,6 +42,8 @@ struct StepSums {
     var weight = 0.0
     var metrics = MetricSums()
     var gradients: Gradients
+    /// Loss and weight of each micro-batch.
+    var parts: [(loss: Double, weight: Double)] = []
 
     init(parameterCount: Int) { gradients = Gradients(count: parameterCount) }
 
@@ -44,6 +58,7 @@ struct StepSums {
         }
         loss += Double(value)
         weight += sums.weight
+        parts.append((Double(value), sums.weight))
         metrics.merge(averaging == .pooled ? sums.metrics : sums.metrics.countedOnce)
     }
 }

@@ -23,12 +23,15 @@ struct Timing {
     /// One repetition that is not counted, then `repetitions` that are.
     init(_ repetitions: Int, _ body: () throws -> Void) rethrows {
         try body()
-        for _ in 0..<repetitions {
-            let (start, used) = (Self.seconds(CLOCK_MONOTONIC), Self.seconds(CLOCK_PROCESS_CPUTIME_ID))
-            try body()
-            wall.append(Self.seconds(CLOCK_MONOTONIC) - start)
-            processor.append(Self.seconds(CLOCK_PROCESS_CPUTIME_ID) - used)
-        }
+        for _ in 0..<repetitions { try add(body) }
+    }
+
+    /// One repetition more.
+    mutating func add(_ body: () throws -> Void) rethrows {
+        let (start, used) = (Self.seconds(CLOCK_MONOTONIC), Self.seconds(CLOCK_PROCESS_CPUTIME_ID))
+        try body()
+        wall.append(Self.seconds(CLOCK_MONOTONIC) - start)
+        processor.append(Self.seconds(CLOCK_PROCESS_CPUTIME_ID) - used)
     }
 
     private static func seconds(_ clock: clockid_t) -> Double {

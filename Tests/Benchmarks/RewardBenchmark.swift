@@ -33,7 +33,7 @@ struct RewardBenchmark {
         let stream = BatchStream(
             Questions(try questions(text, rewards, count: (Self.warmUp + steps) * Self.prompts)),
             plan: BatchPlan(
-                globalBatchSize: 1, limit: .rows(1), length: { $0.ids.count },
+                globalBatchSize: 1, limit: .rows(1), length: { $0.ids.count }, name: \.source,
                 collate: { groups, cut in cut.map { Array(groups[$0].joined()) } }))
         var settings = RewardSteps<Questions>.Settings()
         settings.groupSize = Self.samples

@@ -55,9 +55,10 @@ struct TrainingBenchmark {
         return try Timing(repetitions) { try step(trainer, batch) }.wall.median
     }
 
-    private func makeTrainer() -> Trainer<SFTObjective> {
+    func makeTrainer(steps: Int = 1_000_000, checkpoints: Cadence = .never) -> Trainer<SFTObjective> {
         var configuration = TrainerConfiguration(
-            schedule: LearningRateSchedule(baseRate: 1e-4, totalSteps: 1_000_000), stepsPerEpoch: 1_000_000)
+            schedule: LearningRateSchedule(baseRate: 1e-4, totalSteps: steps), stepsPerEpoch: steps,
+            checkpoints: checkpoints)
         configuration.gradientCheckpointing = checkpointing
         return Trainer(model: model, objective: SFTObjective(), configuration: configuration)
     }
@@ -66,7 +67,7 @@ struct TrainingBenchmark {
         guard case .updated = try trainer.step(batch) else { throw TrainingError("a step changed nothing") }
     }
 
-    private func makeBatch() -> StepBatch<TokenBatch> {
+    func makeBatch() -> StepBatch<TokenBatch> {
         let vocabulary = model.configuration.vocabularySize
         let draws = Tensor.uniform(
             [rows * length], from: 0, to: 1, stream: RandomStream(seed: 11, purpose: "benchmark tokens")

@@ -29,6 +29,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case loading
     case shards
     case streamMemory = "stream-memory"
+    case checkpoints
     case kernels
     case products
 
@@ -51,6 +52,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .loading: "loading a model of the shape of Qwen2.5-0.5B from the page cache"
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
+        case .checkpoints: "a checkpoint after every step, every weight of a model of 19 million"
         case .kernels: "operations of the catalogue"
         case .products: "matrix products, beside OpenBLAS"
         }
@@ -131,7 +133,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     /// The shape of the model where `--model` does not name a folder.
     var shape: BenchmarkModel.Shape {
         switch self {
-        case .sftSmall: .small
+        case .sftSmall, .checkpoints: .small
         case .sftTiny: .tiny
         case .memoryFull, .memoryLoRA, .memoryQLoRA: .half
         default: .smollm
@@ -144,7 +146,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .scaling, .verifiers, .loading, .shards, .streamMemory, .kernels, .products: false
+        case .scaling, .verifiers, .loading, .shards, .streamMemory, .checkpoints, .kernels, .products: false
         default: true
         }
     }
@@ -190,6 +192,8 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .loading: return try LoadingBenchmark(folder: model.folder).run(repetitions)
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
         case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
+        case .checkpoints:
+            return try CheckpointBenchmark(training: training(.full, rows: 4, length: 256)).run(repetitions)
         case .kernels: return OperationBenchmark().run(repetitions)
         case .products: return ProductBenchmark().run(repetitions)
         }

@@ -92,7 +92,16 @@ final class HoneProcess {
     }
 
     /// Sends SIGINT, as Ctrl-C does.
-    func interrupt() { kill(process.processIdentifier, SIGINT) }
+    func interrupt() { send(SIGINT) }
+
+    /// Sends a signal.
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// Waits until the process catches signals, or has ended.
+    func waitForHandlers() { while isRunning, !handlesInterrupts { usleep(500) } }
+
+    /// Ends the process at once, with no chance to tidy up.
+    func destroy() { kill(process.processIdentifier, SIGKILL) }
 
     /// Whether the process catches SIGINT: from then on an interruption is its to handle.
     var handlesInterrupts: Bool {

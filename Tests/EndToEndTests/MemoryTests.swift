@@ -61,7 +61,7 @@ import TextCore
     }
 
     @Test(arguments: shapes)
-    func `the estimate is within 15 percent of the measured peak`(_ shape: Shape) throws {
+    func `C13 proc.oom_preflight: the estimate is within 15 percent of the measured peak`(_ shape: Shape) throws {
         guard let workspace = try Workspace() else { return }
         try prepare(workspace, shape)
         let kinds: [(String, [String: JSON])] = [
@@ -96,7 +96,11 @@ import TextCore
         try workspace.train("--set", "train.max_steps=1")
     }
 
-    @Test func `a run that does not fit is refused before its first step, with what would make it fit`() throws {
+    @Test
+    func
+        `C13 proc.oom_preflight: a run that does not fit is refused before its first step, with what would make it fit`()
+        throws
+    {
         guard let workspace = try Workspace() else { return }
         try prepare(workspace, Self.shapes[0])
         try recipe(workspace, ["train.memory_limit": "200MiB"])
@@ -115,13 +119,45 @@ import TextCore
         #expect(remedies.allSatisfy { ($0["peak_bytes"]?.int ?? .max) <= 200 << 20 })
     }
 
-    @Test func `a limit on address space refuses a run before its first step`() throws {
+    @Test func `C13 proc.oom_preflight: a limit on address space refuses a run before its first step`() throws {
         guard let workspace = try Workspace() else { return }
         try prepare(workspace, Self.shapes[0])
         try recipe(workspace, [:])
         let process = try HoneProcess(shell: "ulimit -v 900000; exec $HONE train recipe.yaml", in: workspace.folder)
         let result = try process.result()
         #expect(result.status == 78 && result.errors.contains("address space"), "\(result)")
+    }
+
+    @Test func `C13 proc.oom_preflight: a control group's limit refuses a run before its first step`() throws {
+        guard let workspace = try Workspace() else { return }
+        try prepare(workspace, Self.shapes[0])
+        try recipe(workspace, [:])
+        // A group below this process's own, in whichever version of control groups has one; gone again afterwards.
+        let script = """
+            limit() {
+              group="$1$(echo "$2" | sed 's,^/$,,')/hone-test-$$"
+              mkdir "$group" 2>/dev/null || return 1
+              echo 314572800 > "$group/$3" && echo $$ > "$group/cgroup.procs" && return 0
+              rmdir "$group"; return 1
+            }
+            v1=$(sed -n 's/^[0-9]*:[a-z,]*memory[a-z,]*://p' /proc/self/cgroup)
+            v2=$(sed -n 's/^0:://p' /proc/self/cgroup)
+            { [ -n "$v1" ] && limit /sys/fs/cgroup/memory "$v1" memory.limit_in_bytes; } \
+              || { [ -n "$v2" ] && limit /sys/fs/cgroup "$v2" memory.max; } || exit 99
+            "$HONE" train recipe.yaml
+            status=$?
+            echo $$ > "$(dirname "$group")/cgroup.procs"
+            rmdir "$group"
+            exit $status
+            """
+        try workspace.write(script, to: "grouped.sh")
+        let result = try HoneProcess(shell: "bash grouped.sh", in: workspace.folder).result()
+        guard result.status != 99 else { return print("skipped: no control group can be made here") }
+        #expect(result.status == 78 && result.errors.contains("the control group's limit"), "\(result)")
+        for word in ["weights", "moments", "activations", "The cheapest ways"] {
+            #expect(result.errors.contains(word), "\(word) in \(result.errors)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: workspace.url("runs/run/events.jsonl").path))
     }
 
     @Test func `a limit on memory chooses micro-batches and checkpointing, and changes no result`() throws {

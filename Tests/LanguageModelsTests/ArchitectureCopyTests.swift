@@ -30,7 +30,7 @@ import TextCore
             let gradient = Tensor.uniform(
                 parameter.value.shape, from: -1, to: 1, stream: RandomStream(seed: 6, purpose: name))
             var (first, second) = (Tensor.zeros(gradient.shape), Tensor.zeros(gradient.shape))
-            settings.update(&parameter.value, gradient: gradient, firstMoment: &first, secondMoment: &second)
+            parameter.update { settings.update(&$0, gradient: gradient, firstMoment: &first, secondMoment: &second) }
         }
     }
 

@@ -101,6 +101,12 @@ import TextCore
                   keep_last: 2
                   keep_best: 1
                   resume: never
+                faults:
+                  on_nonfinite: skip
+                  on_spike: warn
+                  spike_threshold: 8.0
+                  on_hang: warn
+                  hang_seconds: 300.0
                 evaluation:
                   per_epoch: 1
                   at_start: true

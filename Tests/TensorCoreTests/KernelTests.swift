@@ -192,7 +192,8 @@ import Testing
                         kernels.prefixed_attention(&shape, &prefix, 3, queries, Int64(head), 2, &scratch)
                     }
                 }
-                withExtendedLifetime((query, parts)) {}
+                withExtendedLifetime(query) {}
+                withExtendedLifetime(parts) {}
             }
         }
     }

@@ -22,8 +22,8 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
     /// Thin and wide ones, with sides around those of tiles, panels, pieces and blocks of the depth.
     static let all: [ProductCase] = {
         let shapes = [
-            (1, 1, 1), (1, 100, 300), (2, 47, 5), (7, 49, 33), (8, 48, 256), (9, 16, 513), (16, 97, 257), (64, 5, 1030),
-            (129, 33, 70), (140, 150, 96), (300, 20, 530),
+            (1, 1, 1), (1, 100, 300), (2, 47, 5), (7, 49, 33), (8, 48, 384), (9, 16, 769), (16, 97, 385), (64, 5, 1540),
+            (129, 33, 70), (140, 150, 96), (300, 20, 770),
         ]
         var cases: [ProductCase] = []
         for (index, shape) in shapes.enumerated() {
@@ -94,7 +94,7 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
             .init(b.bytes, b.dtype, stride: b.columns, turned: test.isTurned[1]), packed: copy, rows: test.rows,
             columns: test.columns, depth: test.depth, precision: test.precision,
             bias: test.hasBias ? numbers.bias.floats : nil, into: target, adding: test.adding, kernels: kernels)
-        return withExtendedLifetime((a, b, numbers)) { c.scalars }
+        return withExtendedLifetime(numbers) { withExtendedLifetime([a, b]) { c.scalars } }
     }
 
     @Test(arguments: ProductCase.all) func agreesWithSumsInDoublePrecision(_ test: ProductCase) {
@@ -250,16 +250,62 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test(arguments: Precision.allCases)
+    func `layers of one input in one go have the bits of each alone`(precision: Precision) {
+        func random(_ shape: [Int], _ index: Int) -> Tensor {
+            Tensor.uniform(shape, from: -1, to: 1, stream: RandomStream(seed: 5, purpose: "together", index: index))
+        }
+        let x = random([17, 800], 0)
+        // Eleven, so that they are more than go together; every third without a difference.
+        let layers = (1...11).map { index in
+            let outputs = 40 * index
+            return (
+                weight: random([outputs, 800], index), bias: index % 2 == 0 ? random([outputs], index) : nil,
+                difference: index % 3 == 0
+                    ? nil
+                    : LowRankDifference(
+                        down: random([index, 800], index), up: random([outputs, index], index), scale: 0.5)
+            )
+        }
+        let together = linear(
+            x,
+            layers.map { layer in
+                ThinLinear(
+                    PackedMatrix(layer.weight, precision), bias: layer.bias,
+                    difference: layer.difference.map {
+                        (PackedMatrix($0.down, precision), PackedMatrix($0.up, precision), $0.scale)
+                    })
+            }, precision: precision)
+        for (layer, result) in zip(layers, together) {
+            let alone =
+                layer.difference.map {
+                    linear(x, layer.weight, bias: layer.bias, difference: $0, precision: precision, packed: nil)
+                } ?? linear(x, layer.weight, bias: layer.bias, precision: precision)
+            #expect(bits(result.scalars) == bits(alone.scalars))
+        }
+    }
+
     @Test func aPackedCopyGoesWithTheWeightItWasMadeOf() {
         let parameter = Parameter(Tensor(repeating: 1, shape: [5, 4]))
         #expect(parameter.packed(for: .float32) === parameter.packed(for: .float32))
-        parameter.value.accumulate(Tensor(repeating: 1, shape: [5, 4]), scale: 1)
+        parameter.update { $0.accumulate(Tensor(repeating: 1, shape: [5, 4]), scale: 1) }
         #expect(parameter.packedIfKept(for: .float32) == nil)
         let x = Tensor(repeating: 1, shape: [1, 4])
         let packed = parameter.packed(for: .float32)
         #expect(linear(x, parameter.value, bias: nil, precision: .float32, packed: packed).scalars == [8, 8, 8, 8, 8])
         parameter.dropPacked()
         #expect(parameter.packedIfKept(for: .float32) == nil)
+        _ = parameter.packed(for: .float32)
+        parameter.value = x
+        #expect(parameter.packedIfKept(for: .float32) == nil)
+    }
+
+    @Test func `a weight is changed where it lies`() {
+        let parameter = Parameter(Tensor(repeating: 1, shape: [5, 4]))
+        let place = parameter.value.bytes
+        parameter.update { $0.accumulate(Tensor(repeating: 1, shape: [5, 4])) }
+        #expect(parameter.value.bytes == place)
+        #expect(parameter.value.scalars == Array(repeating: 2, count: 20))
     }
 
     private func bits(_ values: [Float]) -> [UInt32] {

@@ -40,4 +40,16 @@ import TextCore
             #expect(SHA256.digest(of: Array(bytes[..<count])) != SHA256.digest(of: Array(bytes[..<(count + 1)])))
         }
     }
+
+    @Test func withoutTheProcessorsInstructionsTheDigestsAreTheSame() {
+        let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 37 ^ $0 >> 5) }
+        for count in 0...bytes.count {
+            var (plain, fast) = (SHA256(usesInstructions: false), SHA256())
+            for part in [bytes[..<(count / 3)], bytes[(count / 3)..<count]] {
+                plain.update(Array(part))
+                fast.update(Array(part))
+            }
+            #expect(plain.finalized() == fast.finalized(), "\(count) bytes")
+        }
+    }
 }

@@ -37,7 +37,7 @@ private struct NumberStream: ExampleStream {
 
     private func plan(_ size: Int, window: Int? = nil) -> Plan {
         Plan(
-            globalBatchSize: size, limit: .rows(2), length: { $0 + 1 },
+            globalBatchSize: size, limit: .rows(2), length: { $0 + 1 }, name: { "row \($0)" },
             packing: window.map { window in
                 PackingPlan(window: window) { examples, _, _ in
                     // Pairs of neighbours, the largest first.

@@ -22,8 +22,8 @@ import Training
             let url = folder.appendingPathComponent("events.jsonl")
             do {
                 let log = try EventLog(url)
-                try log.append(RunEvent(.start))
-                try log.append(.warning("a\nb", step: 2))
+                log.append(RunEvent(.start))
+                log.append(.warning("a\nb", step: 2))
                 let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
                 #expect(lines.count == 2)
             }

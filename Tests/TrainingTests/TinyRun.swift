@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import Synchronization
 import TensorCore
 import TextCore
 import Training
@@ -28,8 +29,11 @@ enum TinyRun {
         }
         return StepBatch(
             microBatches: [PackedTokens(Array(documents[..<2])), PackedTokens(Array(documents[2...]))], tokens: 26,
-            epoch: Double(step + 1) / 3, position: ["row": .integer(step * 4 + 4)])
+            epoch: Double(step + 1) / 3, position: ["row": .integer(step * 4 + 4)], rows: rows(step))
     }
+
+    /// Where the rows of a step came from.
+    static func rows(_ step: Int) -> [String] { (1...4).map { "rows.jsonl:\(step * 4 + $0)" } }
 
     static func trainer(
         totalSteps: Int = 6, seed: UInt64 = 42, objective: NextToken = NextToken(),
@@ -55,9 +59,16 @@ enum TinyRun {
             .map { $0.scalars.map(\.bitPattern) }
     }
 
+    /// A folder of its own in memory where there is one, removed after `body`: for tests that write thousands of files.
+    static func withFastFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+        let memory = URL(fileURLWithPath: "/dev/shm", isDirectory: true)
+        return try withFolder(in: FileManager.default.isWritableFile(atPath: memory.path) ? memory : nil, body)
+    }
+
     /// A folder of its own, removed after `body`.
-    static func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("hone-\(UUID().uuidString)")
+    static func withFolder<Result>(in parent: URL? = nil, _ body: (URL) throws -> Result) throws -> Result {
+        let parent = parent ?? FileManager.default.temporaryDirectory
+        let folder = parent.appendingPathComponent("hone-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         return try body(folder)
@@ -67,6 +78,10 @@ enum TinyRun {
 /// Cross-entropy over every token, times a factor that a test may make infinite at some steps.
 struct NextToken: Objective {
     var factor: @Sendable (_ step: Int) -> Float = { _ in 1 }
+    /// Steps whose loss is as usual, and whose gradient is infinite.
+    var brokenGradients: Set<Int> = []
+    /// Steps in which nothing carries loss.
+    var emptySteps: Set<Int> = []
 
     func loss(_ batch: PackedTokens, model: LanguageModel, context: StepContext) throws -> LossSum {
         var positions: [Int] = []
@@ -80,8 +95,22 @@ struct NextToken: Objective {
             hidden: embedding(hidden, positions), labels: positions.map { Int32(batch.ids[$0 + 1]) })
         var metrics = MetricSums()
         metrics.add("entropy", sum: labels.entropy.detached.total, weight: Double(positions.count))
-        return LossSum(
-            sum: labels.logProbability.sum().scaled(by: -factor(context.step)), weight: Double(positions.count),
-            metrics: metrics)
+        var sum = labels.logProbability.sum().scaled(by: -factor(context.step))
+        if brokenGradients.contains(context.step) {
+            // Going forward the number stays small; going backward the last two factors come first.
+            sum = sum.scaled(by: 1e-37).scaled(by: 1e38).scaled(by: 1e3)
+        }
+        if emptySteps.contains(context.step) { return LossSum(sum: sum.scaled(by: 0), weight: 0, metrics: metrics) }
+        return LossSum(sum: sum, weight: Double(positions.count), metrics: metrics)
+    }
+}
+
+/// A number that several threads may read.
+final class SharedCount: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int {
+        get { count.load(ordering: .sequentiallyConsistent) }
+        set { count.store(newValue, ordering: .sequentiallyConsistent) }
     }
 }

@@ -61,11 +61,11 @@ import Training
         _ = try trainer.step(TinyRun.batch(0))
         _ = try trainer.step(TinyRun.batch(1))
         let before = TinyRun.bits(trainer)
-        guard case .refused(let message) = try trainer.step(TinyRun.batch(2)) else {
+        guard case .refused(let step) = try trainer.step(TinyRun.batch(2)) else {
             Issue.record("the step was not refused")
             return
         }
-        #expect(message.contains("step 3 was refused"))
+        #expect(step.message.contains("step 3 was refused"))
         #expect(TinyRun.bits(trainer) == before)
         #expect(trainer.state.step == 3 && trainer.state.updates == 2 && trainer.state.refusedInARow == 1)
         try trainer.run(RunServices(emit: { events.append($0) }), batches: TinyRun.batch)

@@ -138,9 +138,11 @@ typedef struct {
     int adding;
 } hone_product;
 
-// Columns of a panel, and words of a block of the depth.
+// Columns of a panel, and words of a block of the depth at most.
 #define HONE_PANEL 48
-#define HONE_DEPTH_BLOCK 256
+#define HONE_THIN_ROWS 128
+#define HONE_MOST_TOGETHER 8
+#define HONE_DEPTH_BLOCK 384
 
 typedef void hone_multiply_rows(int64_t rows, int64_t words, const float *a, int64_t a_stride, const float *b,
                                 const float *next, int64_t columns, int adding, const float *bias, float *c,
@@ -301,7 +303,15 @@ void hone_set_threads(int threads);
 
 // Computes a product on all threads. `scratch` holds hone_product_scratch(product) floats, which may be none.
 void hone_multiply(const hone_kernel_table *kernels, const hone_product *product, float *scratch);
+// Computes up to HONE_MOST_TOGETHER products of up to HONE_THIN_ROWS rows each, none of which reads what another writes:
+// in one go, because to begin and to end takes as long as a small product.
+void hone_multiply_thin(const hone_kernel_table *kernels, int64_t count, const hone_product *products);
 int64_t hone_product_scratch(const hone_product *product);
+// Products computed since the program began, and the multiplications in them.
+typedef struct {
+    int64_t products, multiplications;
+} hone_product_counts;
+hone_product_counts hone_products_so_far(void);
 // Packs a second factor for good: hone_packed_words(...) floats.
 void hone_pack(const hone_kernel_table *kernels, const hone_factor *b, hone_format precision, int64_t columns, int64_t depth,
                float *packed);

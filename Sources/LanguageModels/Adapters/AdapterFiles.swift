@@ -9,15 +9,24 @@ extension LanguageModel {
     /// - Parameter baseModel: what to name as the base model in the configuration.
     /// - Throws: `ModelError` if there is no adapter or a file cannot be written.
     public func saveAdapter(to folder: URL, baseModel: String? = nil) throws(ModelError) {
-        guard let adapter else { throw ModelError("there is no adapter to save", location: folder.path) }
+        guard let files = savedAdapterFiles(baseModel: baseModel) else {
+            throw ModelError("there is no adapter to save", location: folder.path)
+        }
         try Self.makeFolder(folder)
+        for file in files { try file.write(into: folder) }
+    }
+
+    /// The files that `saveAdapter` writes; `nil` without an adapter.
+    public func savedAdapterFiles(baseModel: String? = nil) -> [SavedFile]? {
+        guard let adapter else { return nil }
         let items = adapter.namedParameters(of: self).map { SafetensorsWriter.Item($0.name, $0.parameter.value) }
         let metadata = ["format": "pt"].merging(Quantization.metadata(quantization)) { first, _ in first }
-        try SafetensorsWriter.write(
-            items, to: folder.appendingPathComponent("adapter_model.safetensors"), metadata: metadata)
-        try SafetensorsWriter.write(
-            adapter.configuration.json(paths: adapter.paths, baseModel: baseModel, hasRewardHead: hasRewardHead),
-            to: folder.appendingPathComponent("adapter_config.json"), sortedKeys: true)
+        let configuration = adapter.configuration.json(
+            paths: adapter.paths, baseModel: baseModel, hasRewardHead: hasRewardHead)
+        return [
+            SafetensorsWriter.file("adapter_model.safetensors", items, metadata: metadata),
+            SafetensorsWriter.jsonFile("adapter_config.json", configuration, sortedKeys: true),
+        ]
     }
 
     /// Attaches an adapter that PEFT or `saveAdapter` wrote, and says that only it is trained. One for sequence

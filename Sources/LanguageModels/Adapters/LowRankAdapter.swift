@@ -51,6 +51,12 @@ public final class LowRankAdapter {
         return layer.bias.map { product + $0.tensor } ?? product
     }
 
+    /// A, B and s for steps of generation; `nil` where the difference is not just added.
+    func packed(_ pass: ForwardPass) -> (down: PackedMatrix, up: PackedMatrix, scale: Float)? {
+        guard magnitude == nil, dropout == 0 || pass.options.dropoutStream == nil else { return nil }
+        return (down.packed(for: pass.precision), up.packed(for: pass.precision), scale)
+    }
+
     /// W + s·B·A in `float32`, [out, in].
     private func sum(with weight: Tensor) -> Tensor {
         matmul(up.value, down.value).scaled(by: scale) + weight.converted(to: .float32)

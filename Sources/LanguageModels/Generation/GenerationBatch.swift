@@ -118,7 +118,11 @@ struct GenerationBatch {
 
     /// One token more for every row.
     private mutating func step() {
+        // Out of this value, which the call below copies: a second owner of the caches would have each token copy them all.
+        var caches: [KVCache] = []
+        swap(&caches, &self.caches)
         let logits = self.logits(after: rows.map(\.pending), &caches)
+        self.caches = caches
         let columns = logits.columns
         let rows = rows
         let tokens = sampler.sample(

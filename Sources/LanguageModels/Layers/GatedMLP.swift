@@ -29,10 +29,9 @@ final class GatedMLP: Module {
     /// [T, D] → [T, D].
     func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
         let x = rounded(x, to: pass.precision)
-        if projections.count == 2 {
-            return down(gated(activation, gate: projections[0](x, pass), up: projections[1](x, pass)), pass)
-        }
-        let both = projections[0](x, pass)
+        let projected = Linear.together(projections, x, pass)
+        if projected.count == 2 { return down(gated(activation, gate: projected[0], up: projected[1]), pass) }
+        let both = projected[0]
         return down(gated(activation, gate: both.columns(0..<width), up: both.columns(width..<2 * width)), pass)
     }
 

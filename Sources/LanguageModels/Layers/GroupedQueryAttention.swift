@@ -62,10 +62,9 @@ final class GroupedQueryAttention: Module {
     /// Queries [T, H·E], keys [T, K·E] and values [T, K·E].
     private func project(_ x: Tensor, _ pass: ForwardPass) -> (Tensor, Tensor, Tensor) {
         let x = rounded(x, to: pass.precision)
-        if projections.count == 3 {
-            return (projections[0](x, pass), projections[1](x, pass), projections[2](x, pass))
-        }
-        let all = projections[0](x, pass)
+        let projected = Linear.together(projections, x, pass)
+        if projected.count == 3 { return (projected[0], projected[1], projected[2]) }
+        let all = projected[0]
         let (queries, keys) = (shape.heads * shape.headSize, shape.keyHeads * shape.headSize)
         return (
             all.columns(0..<queries), all.columns(queries..<queries + keys),

@@ -33,14 +33,21 @@ public final class Linear: Module {
     }
 
     func callAsFunction(_ x: Tensor, _ pass: ForwardPass) -> Tensor {
+        if let thin = thin(rows: x.rows, pass) { return linear(x, [thin], precision: pass.precision)[0] }
         guard let adapter, pass.options.adapterEnabled else {
             return base(x, bias: bias, pass)
         }
         return adapter(x, of: self, pass)
     }
 
-    /// x · Wᵀ, and a bias, without the adapter. Steps of generation read a packed copy of the weight, which is made for
-    /// them.
+    /// The results of several layers of the same input, the same as those of each alone.
+    static func together(_ layers: [Linear], _ x: Tensor, _ pass: ForwardPass) -> [Tensor] {
+        let thin = layers.compactMap { $0.thin(rows: x.rows, pass) }
+        guard thin.count == layers.count else { return layers.map { $0(x, pass) } }
+        return linear(x, thin, precision: pass.precision)
+    }
+
+    /// x · Wᵀ, and a bias, without the adapter.
     func base(_ x: Tensor, bias: Parameter?, _ pass: ForwardPass) -> Tensor {
         linear(
             x, weight.tensor, bias: bias?.tensor, precision: pass.precision, packed: packedWeight(rows: x.rows, pass))
@@ -54,9 +61,20 @@ public final class Linear: Module {
     }
 
     private func packedWeight(rows: Int, _ pass: ForwardPass) -> PackedMatrix? {
-        let isThin = pass.caches != nil && rows <= Self.thinRows
-        return isThin ? weight.packed(for: pass.precision) : weight.packedIfKept(for: pass.precision)
+        isThin(rows: rows, pass) ? weight.packed(for: pass.precision) : weight.packedIfKept(for: pass.precision)
     }
+
+    /// The layer as steps of generation read it: from packed copies, which are made for them. `nil` where the pass is no
+    /// such step, or the adapter is more than a sum.
+    private func thin(rows: Int, _ pass: ForwardPass) -> ThinLinear? {
+        guard isThin(rows: rows, pass) else { return nil }
+        let packed = weight.packed(for: pass.precision)
+        guard let adapter, pass.options.adapterEnabled else { return ThinLinear(packed, bias: bias?.value) }
+        guard let difference = adapter.packed(pass) else { return nil }
+        return ThinLinear(packed, bias: bias?.value, difference: difference)
+    }
+
+    private func isThin(rows: Int, _ pass: ForwardPass) -> Bool { pass.caches != nil && rows <= Self.thinRows }
 
     /// Rows for which packing the weight anew would cost more than half as much as the product itself.
     static let thinRows = 64

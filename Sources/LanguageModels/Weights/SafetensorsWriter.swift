@@ -6,17 +6,17 @@ import TextCore
 /// Writes named tensors in the safetensors format, as `transformers` and `peft` read it.
 public enum SafetensorsWriter {
     /// A tensor to write; its numbers are made only when it is its turn.
-    public struct Item {
+    public struct Item: Sendable {
         /// The name in the file.
         public let name: String
         let shape: [Int]
         let type: String
         let byteCount: Int
-        let content: () -> Content
+        private let content: Content
 
-        /// What is written: numbers, or bytes as they are.
-        enum Content {
-            case numbers(Tensor)
+        private enum Content: Sendable {
+            /// Numbers, and the type they are written in.
+            case numbers(Tensor, DType)
             case bytes(Storage)
         }
 
@@ -30,7 +30,7 @@ public enum SafetensorsWriter {
             shape = tensor.shape
             type = SafetensorsWriter.name(of: dtype)
             byteCount = tensor.count * dtype.size
-            content = { .numbers(tensor.converted(to: dtype)) }
+            content = .numbers(tensor, dtype)
         }
 
         /// Bytes, of type `U8`.
@@ -39,7 +39,22 @@ public enum SafetensorsWriter {
             self.shape = shape
             type = "U8"
             byteCount = bytes.byteCount
-            content = { .bytes(bytes) }
+            content = .bytes(bytes)
+        }
+
+        /// Hands the bytes over.
+        func write(to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
+            switch content {
+            case .numbers(let tensor, let dtype):
+                let numbers = tensor.converted(to: dtype)
+                try withExtendedLifetime(numbers) {
+                    try sink(UnsafeRawBufferPointer(start: numbers.bytes, count: byteCount))
+                }
+            case .bytes(let bytes):
+                try withExtendedLifetime(bytes) {
+                    try sink(UnsafeRawBufferPointer(start: bytes.pointer, count: byteCount))
+                }
+            }
         }
     }
 
@@ -49,6 +64,13 @@ public enum SafetensorsWriter {
     public static func write(
         _ items: [Item], to url: URL, metadata: [String: String] = ["format": "pt"]
     ) throws(ModelError) {
+        try file(url.lastPathComponent, items, metadata: metadata).write(into: url.deletingLastPathComponent())
+    }
+
+    /// One file with these tensors.
+    public static func file(
+        _ name: String, _ items: [Item], metadata: [String: String] = ["format": "pt"]
+    ) -> SavedFile {
         var members: [(String, JSON)] = []
         if !metadata.isEmpty {
             let texts = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSON.string($0.value)) }
@@ -72,27 +94,13 @@ public enum SafetensorsWriter {
         header += repeatElement(UInt8(ascii: " "), count: (64 - (header.count + 8) % 64) % 64)
         let length = UInt64(header.count)
         let lengthBytes = (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) }
-        let start = lengthBytes + header
-        try readingFiles { () throws(TensorFileError) in
-            let writer = try TensorFileWriter(creating: url.path)
-            try writer.write(start)
-            for item in items {
-                switch item.content() {
-                case .numbers(let tensor): try writer.write(tensor)
-                case .bytes(let bytes): try writer.write(bytes)
-                }
-            }
-            try writer.finish()
-        }
+        return SavedFile(name, header: lengthBytes + header, items)
     }
 
-    /// Writes `model.safetensors`, or several files and `model.safetensors.index.json` where one would pass the limit.
-    ///
-    /// Weights of an earlier save in the same folder are removed, so that no reader finds both.
+    /// `model.safetensors`, or several files and `model.safetensors.index.json` where one would pass the limit.
     ///
     /// - Parameter shardLimit: bytes of numbers in one file; a larger tensor has a file of its own.
-    /// - Throws: `ModelError` if a file cannot be written.
-    public static func writeModel(_ items: [Item], to folder: URL, shardLimit: Int = 5_000_000_000) throws(ModelError) {
+    public static func modelFiles(_ items: [Item], shardLimit: Int = 5_000_000_000) -> [SavedFile] {
         var shards: [[Item]] = [[]]
         var size = 0
         for item in items {
@@ -103,32 +111,35 @@ public enum SafetensorsWriter {
             shards[shards.count - 1].append(item)
             size += item.byteCount
         }
-        try removeWeights(in: folder)
-        if shards.count == 1 {
-            return try write(items, to: folder.appendingPathComponent("model.safetensors"))
-        }
+        if shards.count == 1 { return [file("model.safetensors", items)] }
+        var files: [SavedFile] = []
         var map: [(String, JSON)] = []
         for (number, shard) in shards.enumerated() {
             let name = "model-\(padded(number + 1))-of-\(padded(shards.count)).safetensors"
-            try write(shard, to: folder.appendingPathComponent(name))
+            files.append(file(name, shard))
             map += shard.map { ($0.name, .string(name)) }
         }
         let total = items.reduce(0) { $0 + $1.byteCount }
         let index: JSON = ["metadata": ["total_size": .integer(total)], "weight_map": object(map)]
-        try write(index, to: folder.appendingPathComponent("model.safetensors.index.json"))
+        return files + [jsonFile("model.safetensors.index.json", index)]
     }
 
-    /// Writes JSON for people to read, whole or not at all.
-    static func write(_ json: JSON, to url: URL, sortedKeys: Bool = false) throws(ModelError) {
-        let bytes = Array((json.text(JSONStyle(indent: 2, sortedKeys: sortedKeys, spaced: true)) + "\n").utf8)
-        try readingFiles { () throws(TensorFileError) in
-            let writer = try TensorFileWriter(creating: url.path)
-            try writer.write(bytes)
-            try writer.finish()
-        }
+    /// Writes `modelFiles`. Weights of an earlier save in the same folder are removed, so that no reader finds both.
+    ///
+    /// - Throws: `ModelError` if a file cannot be written.
+    public static func writeModel(_ items: [Item], to folder: URL, shardLimit: Int = 5_000_000_000) throws(ModelError) {
+        try removeWeights(in: folder)
+        for file in modelFiles(items, shardLimit: shardLimit) { try file.write(into: folder) }
     }
 
-    private static func removeWeights(in folder: URL) throws(ModelError) {
+    /// JSON for people to read.
+    static func jsonFile(_ name: String, _ json: JSON, sortedKeys: Bool = false) -> SavedFile {
+        SavedFile(
+            name, bytes: Array((json.text(JSONStyle(indent: 2, sortedKeys: sortedKeys, spaced: true)) + "\n").utf8))
+    }
+
+    /// Removes the weights of an earlier save, so that no reader finds both.
+    static func removeWeights(in folder: URL) throws(ModelError) {
         do {
             for url in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) {
                 let name = url.lastPathComponent

@@ -46,13 +46,18 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         public var log: FrameLog?
         /// Told of what a person should know.
         public var note: (String) -> Void
+        /// Told of what went wrong.
+        public var warn: (String) -> Void
         /// Read between tokens.
         public var stop: StopSignal
 
-        public init(log: FrameLog? = nil, note: @escaping (String) -> Void = { _ in }, stop: StopSignal = StopSignal())
-        {
+        public init(
+            log: FrameLog? = nil, note: @escaping (String) -> Void = { _ in },
+            warn: @escaping (String) -> Void = { _ in }, stop: StopSignal = StopSignal()
+        ) {
             self.log = log
             self.note = note
+            self.warn = warn
             self.stop = stop
         }
     }
@@ -70,6 +75,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
     private var advantages: Advantages
     private var watch = FailureWatch()
     private var emptySteps = 0
+    /// Whether it was said that the log cannot be written.
+    private var hasWarnedOfLog = false
     /// Answers that are trained on again.
     private var pending: Window?
 
@@ -79,6 +86,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         /// Steps done on them.
         var done: Int
         var metrics: MetricSums
+        /// Where the prompts came from.
+        var rows: [String]
         var tokens: Int
         /// Epochs before and after their prompts were drawn.
         var epochs: ClosedRange<Double>
@@ -117,7 +126,7 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             microBatches: PolicyBatch.plan(pending.groups, settings: settings.policy, limit: settings.limit),
             tokens: pending.done == 1 ? pending.tokens : 0,
             epoch: epochs.lowerBound + share * (epochs.upperBound - epochs.lowerBound), position: position,
-            metrics: pending.metrics)
+            metrics: pending.metrics, rows: pending.rows)
     }
 
     /// Draws prompts, answers and judges them, until the step has enough groups that teach something.
@@ -164,7 +173,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             metrics.add("curriculum/resting", sum: Double(curriculum.restingCount), weight: 1)
         }
         return Window(
-            groups: groups, done: 0, metrics: metrics, tokens: all.reduce(0) { $0 + $1.tokensRead },
+            groups: groups, done: 0, metrics: metrics, rows: trained.map { all[$0].prompt.source },
+            tokens: all.reduce(0) { $0 + $1.tokensRead },
             epochs: start...max(start, prompts.passes))
     }
 
@@ -213,7 +223,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             }
             groups.append(
                 JudgedGroup(
-                    prompt: prompt, answers: answers[index], scores: try pending.value.get()[0],
+                    prompt: prompt, answers: answers[index],
+                    scores: try pending.value(unless: { services.stop.wasRequested }).get()[0],
                     minimum: settings.minimumGroup))
         }
         times.wait += clock.now - written
@@ -243,14 +254,21 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
 
     private func write(_ groups: [JudgedGroup], step: Int) throws {
         guard let log = services.log else { return }
-        try log.append(
-            groups.enumerated().flatMap { index, group in
-                group.lines(step: step + 1, replaces: settings.replacesUninformative).map { line in
-                    guard case .object(var members) = line.json else { return line.text }
-                    members["group"] = .integer(index)
-                    return JSON.object(members).text()
-                }
-            })
+        let lines = groups.enumerated().flatMap { index, group in
+            group.lines(step: step + 1, replaces: settings.replacesUninformative).map { line in
+                guard case .object(var members) = line.json else { return line.text }
+                members["group"] = .integer(index)
+                return JSON.object(members).text()
+            }
+        }
+        do {
+            try log.append(lines)
+        } catch {
+            guard error.kind == .unwritable else { throw error }
+            // What is learned does not depend on the log: a full disk ends no run.
+            if !hasWarnedOfLog { services.warn("\(error) The run goes on, and answers of these steps are not logged.") }
+            hasWarnedOfLog = true
+        }
     }
 
     private func nothingToLearn(_ groups: [JudgedGroup]) -> TrainingError {
@@ -295,11 +313,14 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
                     uniquingKeysWith: { $1 }))
         }
         own["empty_steps"] = .integer(emptySteps)
+        // Rows that are no longer drawn, and what led to it.
+        own["failures"] = watch.state
         if let pending {
             own["pending"] = [
                 "done": .integer(pending.done),
                 "epochs": [.number(pending.epochs.lowerBound), .number(pending.epochs.upperBound)],
                 "groups": .array(pending.groups.map(\.json)), "metrics": pending.metrics.json,
+                "rows": .array(pending.rows.map { .string($0) }),
             ]
         }
         members["rollouts"] = .object(own)
@@ -317,6 +338,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
         curriculum?.restore(own["curriculum"] ?? .null)
         advantages.baselines = (own["baselines"]?.object ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.double }
         emptySteps = own["empty_steps"]?.int ?? 0
+        watch = FailureWatch()
+        watch.restore(own["failures"] ?? .null)
         pending = nil
         guard let waiting = own["pending"] else { return }
         let groups = (waiting["groups"]?.array ?? []).compactMap { PolicyGroup(json: $0) }
@@ -325,7 +348,8 @@ public final class RewardSteps<Source: ExampleStream> where Source.Example == Ro
             epochs[0] <= epochs[1]
         else { throw TrainingError("the checkpoint's answers cannot be read; resume from another") }
         pending = Window(
-            groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null), tokens: 0,
+            groups: groups, done: done, metrics: MetricSums(json: waiting["metrics"] ?? .null),
+            rows: (waiting["rows"]?.array ?? []).compactMap(\.string), tokens: 0,
             epochs: epochs[0]...epochs[1])
     }
 }

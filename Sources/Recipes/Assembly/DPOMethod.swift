@@ -143,7 +143,7 @@ enum ReferenceAssembly {
         var weights: [JSON] = [hashes["model"] ?? .null]
         switch choice {
         case .initial: weights.append(hashes["adapter"] ?? .null)
-        case .model(let path): weights = [try Fingerprint.hash(Fingerprint.weightFiles(in: path.absolute))]
+        case .model(let path): weights = [try Fingerprint.hashes(Fingerprint.weightFiles(in: path.absolute))]
         case .adapterOff, .base, .noReference: break
         }
         return [
@@ -175,7 +175,7 @@ extension BatchPlan where Example == PreferenceExample, Batch == PreferenceBatch
     /// Pairs in micro-batches that know what the whole step has.
     static func pairs(globalBatchSize: Int, limit: Packing.MicroBatchLimit) -> BatchPlan {
         BatchPlan(
-            globalBatchSize: globalBatchSize, limit: limit, length: \.tokenCount,
+            globalBatchSize: globalBatchSize, limit: limit, length: \.tokenCount, name: \.source,
             collate: { groups, cut in
                 let totals = PreferenceBatch.StepTotals(groups.joined())
                 return cut.map { PreferenceBatch(Array(groups[$0].joined()), totals: totals) }

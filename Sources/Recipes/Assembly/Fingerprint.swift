@@ -1,32 +1,52 @@
 import Foundation
 import LanguageModels
+import OrderedCollections
+import ShardIO
 import TextCore
 import Tokenization
 
-/// What a run is made from: hashes that resuming compares one by one.
+/// What a run is made from, as resuming compares it: the recipe's values, and hashes of what files hold.
 struct Fingerprint {
-    /// Named hashes.
+    /// Named values and hashes.
     let json: JSON
 
-    /// - Parameter data: the identities of the sources that are trained on.
+    /// - Parameter sources: what is trained on.
     /// - Throws: when a file cannot be read.
-    init(_ loaded: LoadedRecipe, text: ModelText, data identities: [String]) throws {
+    init(_ loaded: LoadedRecipe, text: ModelText, sources: [any FramedSource]) throws {
         let recipe = loaded.recipe
         let model: JSON
         if let path = recipe.model.path {
-            model = try Self.hash(Self.weightFiles(in: path.absolute))
+            model = try Self.hashes(Self.weightFiles(in: path.absolute))
         } else {
-            model = try Self.hash([recipe.model.initial?.config.absolute].compactMap { $0 })
+            model = try Self.hashes([recipe.model.initial?.config.absolute].compactMap { $0 })
         }
         json = [
-            "hone": .string(HoneVersion.current), "recipe": .string(loaded.fingerprint), "model": model,
-            "adapter": try recipe.adapter.initFrom.map { try Self.hash(Self.weightFiles(in: $0.absolute)) } ?? .null,
-            "data": .string(SHA256.digest(of: identities.joined(separator: "\n")).hexadecimal),
-            "tokenizer": try Self.hash([text.tokenizerFolder.appending(path: "tokenizer.json").path]),
+            "hone": .string(HoneVersion.current),
+            "recipe": ["values": loaded.fingerprintValues, "sha256": .string(loaded.fingerprint)], "model": model,
+            "adapter": try recipe.adapter.initFrom.map { try Self.hashes(Self.weightFiles(in: $0.absolute)) } ?? .null,
+            "data": .array(sources.map { Self.named($0.path, $0.identity) }),
+            "held_out": .array(
+                try (recipe.data.eval.map(\.path) + recipe.evaluation.suites.map(\.path)).map {
+                    Self.named($0.absolute, try DataSourceOpener.open(path: $0.absolute).identity)
+                }),
+            "tokenizer": try Self.hashes([text.tokenizerFolder.appending(path: "tokenizer.json").path]),
             "chat_template": text.template.map {
                 .string(SHA256.digest(of: $0.source).hexadecimal)
             } ?? .null,
         ]
+    }
+
+    /// A source by its name, for people, and by what it holds.
+    private static func named(_ path: String, _ identity: String) -> JSON {
+        .string("\(URL(fileURLWithPath: path).lastPathComponent) \(identity)")
+    }
+
+    /// The hash of each file by its name.
+    static func hashes(_ paths: [String]) throws -> JSON {
+        .object(
+            OrderedDictionary(
+                try paths.map { (URL(fileURLWithPath: $0).lastPathComponent, try hash([$0])) },
+                uniquingKeysWith: { $1 }))
     }
 
     /// The weights and configurations of a model's or an adapter's folder.

@@ -16,6 +16,7 @@ final class Judge<Judged: Method> {
     private let tokenizer: Tokenizer
     private let folder: RunFolder
     private let stop: StopSignal
+    private let warn: (String) -> Void
     private let runner: SuiteRunner
     /// Figures of the held-out rows at the start and of the last measurement.
     private(set) var heldFigures = HeldFigures()
@@ -26,10 +27,11 @@ final class Judge<Judged: Method> {
 
     init(
         _ method: Judged, objective: Judged.Goal, held: [Judged.Example], suites: [Suite], model: LanguageModel,
-        text: ModelText, seed: UInt64, folder: RunFolder, stop: StopSignal
+        text: ModelText, seed: UInt64, folder: RunFolder, stop: StopSignal,
+        warn: @escaping (String) -> Void
     ) {
         (self.method, self.objective, self.held, self.suites) = (method, objective, held, suites)
-        (self.model, self.folder, self.stop) = (model, folder, stop)
+        (self.model, self.folder, self.stop, self.warn) = (model, folder, stop, warn)
         tokenizer = text.tokenizer
         runner = SuiteRunner(model: model, tokenizer: text.tokenizer, stopIDs: text.stopIDs, stop: stop, seed: seed)
     }
@@ -50,8 +52,14 @@ final class Judge<Judged: Method> {
         for suite in suites {
             let result = try runner.run(suite)
             latest.append(result)
-            try folder.write(
-                result.json(withAnswers: true).text(.pretty) + "\n", to: "eval/\(suite.name)-step-\(state.step).json")
+            do {
+                try folder.write(
+                    result.json(withAnswers: true).text(.pretty) + "\n",
+                    to: "eval/\(suite.name)-step-\(state.step).json")
+            } catch {
+                // The figures are in the event all the same; a full disk ends no run.
+                warn("\(error). The answers of suite \(suite.name) after step \(state.step) are not kept")
+            }
             reports.append(EvaluationReport(suite: suite.name, metrics: result.metrics))
         }
         if state.step == 0 { first = latest }

@@ -38,7 +38,7 @@ struct KTOMethod: Method {
 
     func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<UnpairedExample, UnpairedBatch> {
         BatchPlan(
-            globalBatchSize: recipe.train.globalBatchSize, limit: limit, length: \.tokenCount,
+            globalBatchSize: recipe.train.globalBatchSize, limit: limit, length: \.tokenCount, name: \.source,
             collate: { [maxLength, pairing] groups, _ in
                 UnpairedBatch.microBatches(
                     Array(groups.joined()), limit: limit, pairing: pairing, maxLength: maxLength)

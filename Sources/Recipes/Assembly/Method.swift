@@ -104,11 +104,15 @@ protocol StepSource<Batch> {
 
     /// Called when the steps are about to begin, in a run folder of its own.
     mutating func begin() throws
+
+    /// Called before a checkpoint: whatever the position relies on is then to be on the disk.
+    func synchronize() throws
 }
 
 extension BatchStream: StepSource {
     mutating func next(step: Int) throws -> StepBatch<Batch> { try next() }
     mutating func begin() {}
+    func synchronize() {}
 }
 
 /// A text as the model sees it.

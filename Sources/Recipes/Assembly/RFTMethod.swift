@@ -206,7 +206,7 @@ struct RFTMethod: Method {
     func plan(_ recipe: Recipe, limit: Packing.MicroBatchLimit) -> BatchPlan<RolloutPrompt, [RolloutPrompt]> {
         // Prompts are taken one by one, so that a step can replace those whose answers teach nothing.
         BatchPlan(
-            globalBatchSize: 1, limit: .rows(1), length: { $0.ids.count },
+            globalBatchSize: 1, limit: .rows(1), length: { $0.ids.count }, name: \.source,
             collate: { groups, cut in cut.map { Array(groups[$0].joined()) } })
     }
 
@@ -313,7 +313,9 @@ struct RFTMethod: Method {
         let steps = RewardSteps(
             stream, engine: try engine(model), rewards: rewards, model: model, objective: objective,
             settings: try collection(limit), curriculum: settings.curriculum.map { Curriculum($0.settings) },
-            services: .init(note: { preparation.terminal.note($0) }, stop: preparation.stop))
+            services: .init(
+                note: { preparation.terminal.note($0) }, warn: { preparation.terminal.warn($0) },
+                stop: preparation.stop))
         return RolloutSteps(steps: steps, log: preparation.folder?.appending(path: "rollouts.jsonl.zst"))
     }
 
@@ -394,6 +396,9 @@ private struct RolloutSteps: StepSource {
     mutating func begin() throws {
         steps.services.log = try log.map { try FrameLog(path: $0.path, end: end) }
     }
+
+    /// A checkpoint holds how long the log is, so the log must be that long after a crash.
+    func synchronize() throws { try steps.services.log?.synchronize() }
 }
 
 extension RFTSettings {

@@ -29,15 +29,21 @@ struct RecipeRun<Trained: Method> {
     let stop: StopSignal
     let policy: RunFolder.Policy
     /// Whether a run goes on although its data are no longer those that it began with.
-    var acceptsDataChange = false
+    let acceptsDataChange: Bool
+    private let fingerprint: Fingerprint
+    /// Where the run goes on; `nil` for one that begins.
+    private let resumption: Resumption?
 
-    /// Reads rows and suites; no weights yet.
+    /// Compares what a run goes on from with what it is now, then reads rows and suites; no weights yet.
     ///
-    /// - Parameter policy: what to do with a run that the folder already holds.
-    /// - Throws: `RecipeError` with everything that is wrong with the rows, and errors of single rows.
+    /// - Parameters:
+    ///   - policy: what to do with a run that the folder already holds.
+    ///   - acceptsDataChange: whether a run goes on although its data are no longer those that it began with.
+    /// - Throws: `RecipeError` with everything that is wrong with the rows, and errors of single rows; `CommandFailure`
+    ///   when the run to go on with is another one.
     init(
-        _ loaded: LoadedRecipe, method: Trained, text: ModelText, policy: RunFolder.Policy, registry: Registry,
-        terminal: Terminal, stop: StopSignal
+        _ loaded: LoadedRecipe, method: Trained, text: ModelText, policy: RunFolder.Policy, acceptsDataChange: Bool,
+        registry: Registry, terminal: Terminal, stop: StopSignal
     ) throws {
         self.loaded = loaded
         self.method = method
@@ -45,6 +51,7 @@ struct RecipeRun<Trained: Method> {
         self.policy = policy
         self.terminal = terminal
         self.stop = stop
+        self.acceptsDataChange = acceptsDataChange
         let target = loaded.recipe.outputFolder.url
         try Self.usingFolder { try RunFolder.check(target, policy: policy) }
         if loaded.recipe.data.onCorrupt == .quarantine {
@@ -52,7 +59,19 @@ struct RecipeRun<Trained: Method> {
             try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
             if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
         }
-        data = try TrainingData(loaded, method: method, text: text, stop: stop)
+        let sources = try RowReader<Trained>.open(loaded.recipe)
+        let fingerprint = try Fingerprint(loaded, text: text, sources: sources)
+        self.fingerprint = fingerprint
+        resumption =
+            policy == .resume
+            ? try Self.usingFolder {
+                try Resumption(
+                    loaded, fingerprint, acceptsDataChange: acceptsDataChange, terminal: terminal,
+                    makeStore: { try Self.checkpoints(in: $0, loaded, text, fingerprint) })
+            } : nil
+        let reader = try RowReader(
+            loaded.recipe, method: method, sources: sources, quarantineLog: loaded.recipe.quarantineLog)
+        data = try TrainingData(reader, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
         let rewards = RewardAssembly(loaded, registry: registry.verifiers)
@@ -86,16 +105,12 @@ struct RecipeRun<Trained: Method> {
         let planner = try MemoryPlanner(
             loaded, method: method, text: text, rows: planned, holdsOut: !data.held.isEmpty)
         let (choice, memory) = try planner.settle()
-        let fingerprint = try Fingerprint(loaded, text: text, data: data.identities)
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
         let preparation = Preparation(
             loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
             isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url,
-            isResuming: policy == .resume
-                && FileManager.default.fileExists(
-                    atPath: recipe.outputFolder.url.appending(path: "checkpoints/latest").path)
-        )
+            isResuming: resumption?.checkpoint != nil)
         let objective = try method.objective(
             for: model, rows: &data.rows.examples, held: &data.held, preparation: preparation)
         let rows =
@@ -112,29 +127,34 @@ struct RecipeRun<Trained: Method> {
 
         let rehearsed = try rehearse(trainer, rows, memory, choice)
         // Whatever could fail before the first step has been done: the folder is touched by runs that begin only.
-        let folder = try Self.usingFolder { try RunFolder(recipe.outputFolder.url, policy: policy) }
-        let log = try EventLog(folder.events)
+        let folder =
+            try resumption?.folder ?? Self.usingFolder { try RunFolder(recipe.outputFolder.url, policy: policy) }
+        let checkpoints = try resumption?.store ?? Self.checkpoints(in: folder, loaded, text, fingerprint)
+        try checkpoints.requireSpace(
+            model: model, optimizer: trainer.optimizer, companions: objective.companions,
+            count: configuration.checkpointCount)
+        let log = try EventLog(folder.events) { [terminal] error in
+            terminal.warn("\(error). The run goes on, and what cannot be logged now is logged later")
+        }
         let progress = Progress(.automatic(quiet: terminal.quiet || terminal.json))
-        let checkpoints = try CheckpointStore(
-            folder.checkpoints, keepLast: recipe.checkpoint.keepLast, keepBest: recipe.checkpoint.keepBest,
-            fingerprint: fingerprint.json, tokenizerFolder: text.tokenizerFolder,
-            baseModel: recipe.model.path?.absolute)
-        if let checkpoint = try checkpointToResume(checkpoints, fingerprint, in: folder) {
-            try trainer.restore(checkpoint)
+        if let checkpoint = resumption?.checkpoint {
+            try trainer.restore(checkpoint, acceptsOtherSchedule: resumption?.changes.isEmpty == false)
             // A checkpoint of before the first step has no place yet.
             if !trainer.state.position.isNull { try batches.seek(to: trainer.state.position) }
-        } else {
-            try describe(in: folder, fingerprint)
         }
+        if resumption?.checkpoint == nil || resumption?.changes.isEmpty == false { try describe(in: folder) }
         try batches.begin()
         banner(model, configuration, memory, choice)
 
         let judge = Judge(
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
-            seed: UInt64(recipe.seed), folder: folder, stop: stop)
+            seed: UInt64(recipe.seed), folder: folder, stop: stop, warn: { [terminal] in terminal.warn($0) })
         let emit: (RunEvent) throws -> Void = { event in
-            try log.append(event)
+            log.append(event)
             progress.show(event)
+        }
+        for change in resumption?.changes ?? [] {
+            try emit(.warning("going on with other settings than before: \(change)", step: trainer.state.step))
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
         let samplesEvery = recipe.logging.samplesEvery
@@ -144,11 +164,33 @@ struct RecipeRun<Trained: Method> {
                 if event.kind == .end { for line in rows.remarks { try emit(.warning(line)) } }
                 try emit(event)
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
-            }, checkpoints: checkpoints, evaluate: { try judge.evaluate($0) }, stop: stop,
+            }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
+            evaluate: { try judge.evaluate($0) }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
+        services.keep = { anomaly in
+            let name = "\(folder.anomalies.lastPathComponent)/step-\(anomaly.step).json"
+            try folder.write(anomaly.json.text(.pretty) + "\n", to: name)
+            return folder.url.appendingPathComponent(name)
+        }
+        services.seek = { position in
+            try batches.seek(to: position)
+            try batches.begin()
+        }
+        services.watchdog = recipe.faults.watchdog.map { settings in
+            Watchdog(settings, stop: stop, folder: folder.anomalies) { [terminal] event in
+                log.append(event)
+                terminal.warn(event["message"]?.string ?? "")
+            }
+        }
+        defer {
+            let missing = log.finish()
+            if missing > 0 {
+                terminal.warn("\(grouped(missing)) events are not in \(log.url.path): the disk refused them")
+            }
+        }
         let ending = try trainer.run(services) { try batches.next(step: $0) }
-        if case .stopped = ending {} else { try saveFinal(model, to: folder.final) }
+        if case .stopped = ending {} else { try folder.replace("final") { try saveFinal(model, to: $0) } }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
             steps: trainer.state.step,
@@ -202,6 +244,8 @@ struct RecipeRun<Trained: Method> {
             warmUp: train.warmup.schedule, totalSteps: total)
         var configuration = TrainerConfiguration(schedule: schedule, stepsPerEpoch: perEpoch, seed: UInt64(recipe.seed))
         configuration.maxGradientNorm = train.maxGradNorm
+        configuration.refusedStepLimit = recipe.faults.refusedStepLimit
+        configuration.spikes = recipe.faults.spikes
         configuration.gradientCheckpointing = checkpointing
         configuration.logEverySteps = recipe.logging.everySteps
         configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled
@@ -232,48 +276,18 @@ struct RecipeRun<Trained: Method> {
         }
     }
 
-    private func checkpointToResume(
-        _ store: CheckpointStore, _ fingerprint: Fingerprint, in folder: RunFolder
-    ) throws -> Checkpoint? {
-        let checkpoint: Checkpoint?
-        if case .from(let path) = recipe.checkpoint.resume {
-            checkpoint = try Checkpoint(path.url)
-        } else if policy == .resume {
-            checkpoint = store.newestValid { folder, reason in
-                terminal.warn("\(folder.path) is not whole and is skipped: \(reason)")
-            }
-        } else {
-            return nil
-        }
-        guard let checkpoint else { return nil }
-        let differences = checkpoint.differences(from: fingerprint.json).flatMap { difference -> [String] in
-            // Hashes tell a reader nothing.
-            let name = String(difference.prefix { $0 != ":" })
-            if name == "data", acceptsDataChange { return [] }
-            if name == "hone" { return [difference] }
-            let changes = name == "recipe" ? recipeChanges(since: folder) : []
-            return changes.isEmpty ? ["\(name): its content is another"] : changes
-        }
-        guard differences.isEmpty else {
-            throw CommandFailure(
-                message: "\(checkpoint.folder.path) is of another run, so going on from it would mix the two: "
-                    + differences.joined(separator: "; ")
-                    + ". Use that run's recipe and data, or start anew with --overwrite", status: .configuration)
-        }
-        return checkpoint
-    }
-
-    /// The values of the recipe that are no longer those the run in `folder` began with, by their keys.
-    private func recipeChanges(since folder: RunFolder) -> [String] {
-        guard let document = try? RecipeDocument.load(folder.url.appending(path: "resolved.yaml").path),
-            let old = try? LoadedRecipe(document, checksFiles: false)
-        else { return [] }
-        return Checkpoint.differences(
-            old.recipe.resolved(.fingerprint).json, recipe.resolved(.fingerprint).json)
+    private static func checkpoints(
+        in folder: RunFolder, _ loaded: LoadedRecipe, _ text: ModelText, _ fingerprint: Fingerprint
+    ) throws -> CheckpointStore {
+        let settings = loaded.recipe.checkpoint
+        return try CheckpointStore(
+            folder.checkpoints, keepLast: settings.keepLast, keepBest: settings.keepBest,
+            fingerprint: fingerprint.json, tokenizerFolder: text.tokenizerFolder,
+            baseModel: loaded.recipe.model.path?.absolute)
     }
 
     /// What the run is made from, for people and for resuming.
-    private func describe(in folder: RunFolder, _ fingerprint: Fingerprint) throws {
+    private func describe(in folder: RunFolder) throws {
         let source = (try? String(contentsOfFile: loaded.document.files.first ?? "", encoding: .utf8)) ?? ""
         try folder.write(source, to: "recipe.yaml")
         try folder.write(loaded.resolved().text, to: "resolved.yaml")
@@ -281,12 +295,18 @@ struct RecipeRun<Trained: Method> {
     }
 
     private func saveFinal(_ model: LanguageModel, to folder: URL) throws {
-        try? FileManager.default.removeItem(at: folder)
-        if model.adapter != nil {
-            try model.saveAdapter(to: folder, baseModel: recipe.model.path?.absolute)
-            try LanguageModel.copyTokenizer(from: text.tokenizerFolder, to: folder)
-        } else {
-            try model.save(to: folder, copyingTokenizerFrom: text.tokenizerFolder)
+        do {
+            if model.adapter != nil {
+                try model.saveAdapter(to: folder, baseModel: recipe.model.path?.absolute)
+                try LanguageModel.copyTokenizer(from: text.tokenizerFolder, to: folder)
+            } else {
+                try model.save(to: folder, copyingTokenizerFrom: text.tokenizerFolder)
+            }
+        } catch {
+            throw CommandFailure(
+                message:
+                    "\(error). The trained weights are in the last checkpoint; make room, and --resume writes them",
+                status: .inputOutput)
         }
         // The template a model was trained with belongs to it.
         if let template = text.template {

@@ -65,7 +65,7 @@ struct RewardTrial {
                 { prompts in
                     try self.rollouts(prompts.compactMap { asked[$0.item] }, engine: engine, stop: stop)
                 }
-            })
+            }, unless: stop)
     }
 
     private func rollouts(

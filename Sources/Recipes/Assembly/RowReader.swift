@@ -28,13 +28,14 @@ struct RowReader<Trained: Method>: Sendable {
     /// What happens at damaged rows.
     private let corruption: CorruptionPolicy
 
-    init(_ recipe: Recipe, method: Trained, quarantineLog: URL) throws {
+    /// - Parameter sources: what `open` gave.
+    init(_ recipe: Recipe, method: Trained, sources: [any FramedSource], quarantineLog: URL) throws {
         self.recipe = recipe
         let corruption = recipe.corruption(log: quarantineLog)
         self.corruption = corruption
         self.method = method
         let data = recipe.data
-        sources = try data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
+        self.sources = sources
         decoders = try zip(data.train, sources).map {
             try RecordDecoder(
                 source: corruption == .fail ? $1 : SoundRows(source: $1), format: $0.format,
@@ -45,6 +46,11 @@ struct RowReader<Trained: Method>: Sendable {
         rule = HoldoutRule(
             fraction: data.eval.isEmpty ? data.valFraction : 0, groupBy: data.groupBy, seed: UInt64(recipe.seed))
         order = try Self.order(sources, recipe, shuffled: data.shuffle, mix: data.order)
+    }
+
+    /// The sources of a recipe; what their rows are like is not looked at yet.
+    static func open(_ recipe: Recipe) throws -> [any FramedSource] {
+        try recipe.data.train.map { try DataSourceOpener.open(path: $0.path.absolute) }
     }
 
     /// What can be promised of each source's bytes.

@@ -17,14 +17,21 @@ struct TrainingData<Trained: Method>: Sendable {
     /// Reads and tokenizes what `recipe` names: every row, or where rows are streamed those that are held out and the
     /// first of the others, to see what they are like.
     ///
-    /// - Parameter quarantineLog: where damaged rows are listed; in the run folder by default.
+    /// - Parameter quarantineLog: where damaged rows are listed.
     /// - Throws: `DataError`, `EncodingError` for a row that cannot be read or tokenized.
     init(
-        _ loaded: LoadedRecipe, method: Trained, text: ModelText, quarantineLog: URL? = nil,
-        stop: StopSignal = StopSignal()
+        _ loaded: LoadedRecipe, method: Trained, text: ModelText, quarantineLog: URL, stop: StopSignal = StopSignal()
     ) throws {
-        let recipe = loaded.recipe
-        reader = try RowReader(recipe, method: method, quarantineLog: quarantineLog ?? recipe.quarantineLog)
+        try self.init(
+            RowReader(
+                loaded.recipe, method: method, sources: RowReader<Trained>.open(loaded.recipe),
+                quarantineLog: quarantineLog), text: text, stop: stop)
+    }
+
+    /// Reads and tokenizes the rows of sources that are open already.
+    init(_ reader: RowReader<Trained>, text: ModelText, stop: StopSignal) throws {
+        let (recipe, method) = (reader.recipe, reader.method)
+        self.reader = reader
         report = DataReport(text: text)
         report.formats = reader.decisions
         report.integrity = reader.integrity
@@ -38,9 +45,6 @@ struct TrainingData<Trained: Method>: Sendable {
         held = method.measured(held)
         report.countsAllRows = !recipe.data.streaming
     }
-
-    /// Hashes of what the rows are.
-    var identities: [String] { reader.sources.map(\.identity) }
 
     /// Rows of all sources.
     var rowCount: Int { reader.order.rowCount }

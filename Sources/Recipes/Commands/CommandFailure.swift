@@ -26,7 +26,8 @@ extension CommandFailure {
         case let error as VerifierFailure: self.init(message: "\(error)", status: .configuration)
         case is EncodingError, is TokenizationError, is TemplateError, is ModelError, is TrainingError:
             self.init(message: "\(error)", status: .data)
-        case is CancellationError: self.init(message: "stopped", status: .interrupted)
+        case is CancellationError:
+            self.init(message: "stopped", status: ExitStatus(rawValue: ExitStatus.stopped) ?? .interrupted)
         case let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile:
             self.init(message: error.filePath.map { "\($0): no such file" } ?? "no such file", status: .missing)
         case is CocoaError: self.init(message: error.localizedDescription, status: .inputOutput)

@@ -31,8 +31,14 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     case inputOutput = 74
     /// The recipe is wrong.
     case configuration = 78
-    /// Stopped by a signal, after saving.
+    /// Ended by the watchdog, as nothing moved any more; to go on may help.
+    case hung = 75
+    /// The terminal hung up.
+    case hungUp = 129
+    /// Stopped by SIGINT (Ctrl-C), after saving.
     case interrupted = 130
+    /// Stopped by SIGTERM, after saving.
+    case terminated = 143
 }
 
 /// A message for people and scripts, and the exit status it ends the command with.

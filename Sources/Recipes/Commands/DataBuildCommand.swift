@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ShardIO
 import TextCore
+import Training
 
 /// `hone data build`: files of rows into shards.
 struct DataBuildCommand: ConcurrentCommand {
@@ -46,6 +47,9 @@ struct DataBuildCommand: ConcurrentCommand {
     }
 
     func run(_ terminal: Terminal) async throws {
+        let stop = StopSignal()
+        let signals = SignalHandlers(stop)
+        defer { signals.cancel() }
         try checkFolder()
         let sources = try openSources(terminal)
         var builder = DatasetBuilder(
@@ -56,7 +60,13 @@ struct DataBuildCommand: ConcurrentCommand {
                     shardBytes: maxShardSize.bytes), name: name,
                 shuffleSeed: shuffleSeed, overwrite: overwrite, honeVersion: HoneVersion.current))
         var progress = DataProgress(terminal)
-        for (source, decoder) in sources { try await builder.add(source, decoder, &progress) }
+        for (source, decoder) in sources {
+            do { try await builder.add(source, decoder, stop, &progress) } catch is CancellationError {
+                throw CommandFailure(
+                    message: "stopped; \(folder) holds no data set, at most a part of one. Build it again with "
+                        + "--overwrite", status: ExitStatus(rawValue: ExitStatus.stopped) ?? .interrupted)
+            }
+        }
         let manifest = try builder.finish()
         progress.finish()
         report(manifest, seconds: progress.seconds, formats: sources.map(\.decoder.decision.sentence), terminal)

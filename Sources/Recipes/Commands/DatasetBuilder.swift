@@ -1,6 +1,7 @@
 import Foundation
 import ShardIO
 import TextCore
+import Training
 
 /// Rows of several sources into one data set.
 ///
@@ -25,9 +26,11 @@ struct DatasetBuilder {
 
     /// Appends the rows of a source.
     ///
-    /// - Throws: `DataError` for the first row that is damaged, malformed, or of another kind than those before it.
-    mutating func add(_ source: any FramedSource, _ decoder: RecordDecoder, _ progress: inout DataProgress) async throws
-    {
+    /// - Throws: `DataError` for the first row that is damaged, malformed, or of another kind than those before it;
+    ///   `CancellationError` when a stop is requested.
+    mutating func add(
+        _ source: any FramedSource, _ decoder: RecordDecoder, _ stop: StopSignal, _ progress: inout DataProgress
+    ) async throws {
         // A hash takes as long as the rows do, so it is taken beside them.
         async let provenance = DatasetManifest.Source(path: source.path, rows: source.frames.rowCount)
         try await withThrowingTaskGroup(of: (Int, Result<CanonicalFrame, any Error>).self) { group in
@@ -43,6 +46,7 @@ struct DatasetBuilder {
             for _ in 0..<Self.window { read() }
             var waiting: [Int: Result<CanonicalFrame, any Error>] = [:]
             for index in 0..<source.frames.count {
+                if stop.isRequested { throw CancellationError() }
                 while waiting[index] == nil, let (done, result) = try await group.next() { waiting[done] = result }
                 guard let frame = try waiting.removeValue(forKey: index)?.get() else { break }
                 try append(frame)

@@ -67,7 +67,7 @@ struct GenerateCommand: ReportingCommand {
         }
         let stop = StopSignal()
         let completion = try write(after: ids, choice, on: terminal, stop: stop)
-        if stop.isRequested { throw ExitCode(ExitStatus.interrupted.rawValue) }
+        if stop.isRequested { throw ExitCode(ExitStatus.stopped) }
         guard output.json else { return }
         terminal.print([
             "prompt_ids": .array(ids.map { .integer($0) }), "ids": .array(completion.ids.map { .integer($0) }),

@@ -16,6 +16,8 @@ public enum Hone {
     public static func run(_ registry: Registry = Registry()) async {
         // A reader that goes away ends the output, not the command: a run must outlive `hone train … | head`.
         signal(SIGPIPE, SIG_IGN)
+        // A file that may not become larger is an error of writing it, not the end of the process.
+        signal(SIGXFSZ, SIG_IGN)
         // A verifier of the user's own is judged by this executable again, in a process that may crash.
         await VerifierWorker.runIfAsked(registry.verifiers)
         await Registry.$current.withValue(registry) {
@@ -59,8 +61,8 @@ struct HoneCommand: ParsableCommand {
         abstract: "Preference and reward fine-tuning of language models that tells the truth.",
         discussion: """
             Exit status: 0 done; 3 what was measured fell short; 64 the command line is wrong; 65 data or model files \
-            are malformed; 66 a file is missing; 70 a bug of Hone; 74 reading or writing failed; 78 the recipe is \
-            wrong; 130 stopped by a signal, after saving.
+            are malformed; 66 a file is missing; 70 a bug of Hone; 74 reading or writing failed; 75 it hung \
+            and was ended; 78 the recipe is wrong; 129, 130, 143 stopped by SIGHUP, SIGINT (Ctrl-C), SIGTERM, after saving.
             """,
         version: HoneVersion.current,
         subcommands: [

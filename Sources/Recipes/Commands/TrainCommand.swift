@@ -1,14 +1,9 @@
 import ArgumentParser
-import Dispatch
 import Evaluation
 import Foundation
 import OrderedCollections
 import TextCore
 import Training
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// `hone train`: a run of a recipe.
 struct TrainCommand: ReportingCommand {
@@ -16,7 +11,8 @@ struct TrainCommand: ReportingCommand {
         commandName: "train", abstract: "Train a model as a recipe says.",
         discussion: """
             The run folder holds the resolved recipe, events.jsonl, checkpoints and final/, the trained model. Ctrl-C \
-            saves a checkpoint and stops; --resume goes on from the newest one.
+            and SIGTERM save a checkpoint and stop; --resume goes on from the newest one. SIGUSR1 saves a checkpoint and \
+            goes on.
             """)
 
     @OptionGroup var options: RecipeOptions
@@ -35,7 +31,7 @@ struct TrainCommand: ReportingCommand {
 
     func run(_ terminal: Terminal) throws {
         let stop = StopSignal()
-        let signals = SignalHandlers(stop)
+        let signals = SignalHandlers(stop, saves: true)
         defer { signals.cancel() }
         let loaded = try options.load()
         let goesOn = resume || loaded.recipe.checkpoint.resume != .never
@@ -44,7 +40,7 @@ struct TrainCommand: ReportingCommand {
         report(summary, on: terminal)
         if case .stopped = summary.ending {
             terminal.note("stopped; go on with: hone train \(options.recipe) --resume")
-            throw ExitCode(ExitStatus.interrupted.rawValue)
+            throw ExitCode(ExitStatus.stopped)
         }
     }
 
@@ -54,9 +50,8 @@ struct TrainCommand: ReportingCommand {
         let text = try ModelText(loaded.recipe.model)
         func run(_ method: some Method) throws -> RunSummary {
             var run = try RecipeRun(
-                loaded, method: method, text: text, policy: policy, registry: Registry.current, terminal: terminal,
-                stop: stop)
-            run.acceptsDataChange = acceptDataChange
+                loaded, method: method, text: text, policy: policy, acceptsDataChange: acceptDataChange,
+                registry: Registry.current, terminal: terminal, stop: stop)
             return try run.run()
         }
         return try run(loaded.makeMethod(text))
@@ -79,29 +74,5 @@ struct TrainCommand: ReportingCommand {
         terminal.print(
             "\(summary.ending.reason) after \(summary.steps) steps in \((summary.seconds * 10).rounded() / 10) s; "
                 + "\(summary.folder.path)/final")
-    }
-}
-
-/// Turns SIGINT and SIGTERM into a request to stop; a second one ends the process at once.
-final class SignalHandlers {
-    private var sources: [any DispatchSourceSignal] = []
-
-    init(_ stop: StopSignal) {
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                if stop.isRequested { _exit(ExitStatus.interrupted.rawValue) }
-                stop.requestStop(signal: number)
-                Progress.standardError("\nstopping after this step; once more to stop at once\n")
-            }
-            source.resume()
-            sources.append(source)
-        }
-    }
-
-    func cancel() {
-        for source in sources { source.cancel() }
-        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
     }
 }

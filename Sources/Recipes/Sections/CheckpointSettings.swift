@@ -75,7 +75,9 @@ extension CheckpointSettings: RecipeSection {
             Field(
                 "per_epoch", \.perEpoch, "Checkpoints an epoch.", in: .within(1...1_000_000),
                 derivation: "1, without every_steps", changesResults: false),
-            Field("keep_last", \.keepLast, "Newest checkpoints that are kept.", in: .atLeast(1), changesResults: false),
+            Field(
+                "keep_last", \.keepLast, "Newest checkpoints that are kept; of one alone damage would leave nothing.",
+                in: .atLeast(2), changesResults: false),
             Field("keep_best", \.keepBest, "Best checkpoints that are kept.", in: .notNegative, changesResults: false),
             Field(
                 "resume", \.resume, "`never`, `auto` (the newest of the run folder), or a checkpoint's folder.",

@@ -50,7 +50,7 @@ public final class FrameLog {
         ZSTD_freeCCtx(context)
     }
 
-    /// Appends lines as one frame.
+    /// Appends lines as one frame, or nothing where the disk refuses it.
     ///
     /// - Parameter lines: each a line of text, without its line feed.
     /// - Throws: `DataError` when the disk refuses it.
@@ -70,7 +70,12 @@ public final class FrameLog {
         while written < count {
             let got = frame.withUnsafeBytes { write(file, $0.baseAddress! + written, count - written) }
             if got < 0, errno == EINTR { continue }
-            guard got > 0 else { throw Self.failure("write", path) }
+            guard got > 0 else {
+                let failure = Self.failure("write", path)
+                // Part of a frame would make what comes after it unreadable.
+                if ftruncate(file, off_t(size)) == 0 { lseek(file, off_t(size), SEEK_SET) }
+                throw failure
+            }
             written += got
         }
         size += count

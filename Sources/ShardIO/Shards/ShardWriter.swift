@@ -192,6 +192,10 @@ func sha256(ofFile path: String, progress: (Int) -> Void = { _ in }) throws(Data
     while true {
         let got = try file.read(into: buffer, at: offset)
         if got == 0 { return hash.finalized().hexadecimal }
+        // Nobody waits for what a cancelled task gives.
+        if Task.isCancelled {
+            throw DataError(.unreadable, file: path, message: "its reading was stopped", fix: "Start it again.")
+        }
         hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
         offset += got
         progress(got)

@@ -54,23 +54,20 @@ package final class ReversePass {
     private func add(_ gradient: Tensor, to edge: Edge, in pending: inout [ObjectIdentifier: [Tensor?]]) {
         let key = ObjectIdentifier(edge.node)
         guard !edge.node.isLeaf else {
-            leaves[key] = Self.sum(leaves.removeValue(forKey: key), gradient)
+            Self.add(gradient, to: &leaves[key])
             return
         }
-        var gradients = pending.removeValue(forKey: key) ?? Array(repeating: nil, count: edge.node.outputCount)
-        let present = gradients[edge.output]
-        gradients[edge.output] = nil
-        gradients[edge.output] = Self.sum(present, gradient)
-        pending[key] = gradients
+        Self.add(gradient, to: &pending[key, default: Array(repeating: nil, count: edge.node.outputCount)][edge.output])
     }
 
-    /// The sum, in the first operand's memory where nobody else holds it.
-    private static func sum(_ first: consuming Tensor?, _ second: Tensor) -> Tensor {
-        guard var result = first else { return second.detached }
-        precondition(
-            result.shape == second.shape, "gradients of shapes \(result.shape) and \(second.shape) meet")
-        result.accumulate(second)
-        return result
+    /// Adds in the memory of the sum where nobody else holds it.
+    private static func add(_ gradient: Tensor, to sum: inout Tensor?) {
+        guard let shape = sum?.shape else {
+            sum = gradient.detached
+            return
+        }
+        precondition(shape == gradient.shape, "gradients of shapes \(shape) and \(gradient.shape) meet")
+        sum?.accumulate(gradient)
     }
 }
 

@@ -3,19 +3,32 @@
 /// A parameter is one object wherever it is used, so tied weights are one parameter and their gradients add up.
 /// It belongs to one task at a time, like the model that holds it.
 public final class Parameter {
-    /// The weight as it is now.
-    public var value: Tensor { didSet { packedCopy = nil } }
+    /// The weight as it is now. To change numbers of it, call `update`: reading, changing and setting copies them all.
+    public var value: Tensor {
+        get { stored }
+        set {
+            stored = newValue
+            packedCopy = nil
+        }
+    }
     /// Whether gradients are taken and the optimiser may change it. Frozen parameters cost neither.
     public var isTrainable: Bool
     fileprivate var leaf: Node?
+    private var stored: Tensor
     private var packedCopy: PackedMatrix?
 
     /// - Parameters:
     ///   - value: the weight.
     ///   - isTrainable: whether gradients are taken.
     public init(_ value: Tensor, isTrainable: Bool = false) {
-        self.value = value
+        stored = value
         self.isTrainable = isTrainable
+    }
+
+    /// Changes the weight in place.
+    public func update(_ body: (inout Tensor) -> Void) {
+        packedCopy = nil
+        body(&stored)
     }
 
     /// The weight for use in an operation: tracked while a gradient with respect to it is being taken.

@@ -69,6 +69,46 @@ package enum MatrixProduct {
         }
         withExtendedLifetime(packed) {}
     }
+
+    /// One of several products with packed factors. What it reads and writes must live until it is computed.
+    struct ThinProduct {
+        fileprivate let kernel: hone_product
+        private let packed: PackedMatrix
+
+        /// c[r, i] (= or +=) Σ a[r, k] · b[i, k], + bias[i].
+        ///
+        /// - Parameters:
+        ///   - a: [rows, depth]; rows at most `thinRows`.
+        ///   - b: [columns, depth].
+        ///   - bias: [columns].
+        ///   - c: [rows, columns].
+        init(
+            _ a: Factor, _ b: PackedMatrix, rows: Int, bias: UnsafePointer<Float>? = nil,
+            into c: UnsafeMutablePointer<Float>, adding: Bool = false
+        ) {
+            precondition(rows <= thinRows, "\(rows) rows of a thin product")
+            packed = b
+            kernel = hone_product(
+                rows: Int64(rows), columns: Int64(b.columns), depth: Int64(b.depth), a: a.kernel, b: hone_factor(),
+                packed: b.words, precision: b.precision.format, bias: bias, c: c, c_stride: Int64(b.columns),
+                adding: adding ? 1 : 0)
+        }
+    }
+
+    /// Rows of a product, at most, of which several are computed together.
+    static let thinRows = Int(HONE_THIN_ROWS)
+
+    /// Products none of which reads what another writes: the same bits as one after the other, without the time that it
+    /// takes to begin each.
+    static func multiply(together products: [ThinProduct], kernels: hone_kernel_table = Kernels.current) {
+        withUnsafePointer(to: kernels) { kernels in
+            for first in stride(from: 0, to: products.count, by: Int(HONE_MOST_TOGETHER)) {
+                let some = products[first..<min(products.count, first + Int(HONE_MOST_TOGETHER))].map(\.kernel)
+                hone_multiply_thin(kernels, Int64(some.count), some)
+            }
+        }
+        withExtendedLifetime(products) {}
+    }
 }
 
 /// A copy of a weight in the order in which products read it, which saves thin products most of their time.

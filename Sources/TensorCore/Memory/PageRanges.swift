@@ -36,16 +36,17 @@ struct PageRanges {
     /// Rounds up to whole pages.
     static func capacity(for byteCount: Int) -> Int { (byteCount + 4095) & ~4095 }
 
-    /// A range of exactly `capacity` bytes: the smallest free one that has room, and of these the lowest.
+    /// A range of exactly `capacity` bytes: the smallest free one that has room, of those whose pages are there if the
+    /// smallest of all lacks some, and of equal ones the lowest.
     ///
     /// - Parameter allowed: bytes of pages that may be held afterwards; others are returned first as far as there are any.
     mutating func take(_ capacity: Int, keeping allowed: Int) -> (pointer: UnsafeMutableRawPointer, isFresh: Bool) {
-        var best: Int?
-        for index in free.indices where free[index].size >= capacity {
-            if let other = best, free[other].size <= free[index].size { continue }
-            best = index
+        var index = smallest(capacity) { _ in true } ?? map(atLeast: capacity)
+        if missingPieces(free[index].start, capacity) > 0,
+            let other = smallest(capacity, where: { missingPieces($0.start, capacity) == 0 })
+        {
+            index = other
         }
-        let index = best ?? map(atLeast: capacity)
         let start = free[index].start
         if free[index].size == capacity {
             free.remove(at: index)
@@ -53,14 +54,30 @@ struct PageRanges {
             free[index].start += UInt(capacity)
             free[index].size -= capacity
         }
-        let pieces = start >> Self.pieceBits...(start + UInt(capacity) - 1) >> Self.pieceBits
-        let missing = pieces.reduce(0) { $0 + (resident.contains($1) ? 0 : 1) }
+        let missing = missingPieces(start, capacity)
         if missing > 0 {
             release(downTo: allowed - missing * Self.piece)
-            resident.formUnion(pieces)
+            resident.formUnion(Self.pieces(start, capacity))
         }
         guard let pointer = UnsafeMutableRawPointer(bitPattern: start) else { preconditionFailure("a range at 0") }
         return (pointer, missing > 0)
+    }
+
+    private func smallest(_ capacity: Int, where isRight: (FreeRange) -> Bool) -> Int? {
+        var best: Int?
+        for index in free.indices where free[index].size >= capacity {
+            if let other = best, free[other].size <= free[index].size { continue }
+            if isRight(free[index]) { best = index }
+        }
+        return best
+    }
+
+    private static func pieces(_ start: UInt, _ size: Int) -> ClosedRange<UInt> {
+        start >> pieceBits...(start + UInt(size) - 1) >> pieceBits
+    }
+
+    private func missingPieces(_ start: UInt, _ size: Int) -> Int {
+        Self.pieces(start, size).reduce(0) { $0 + (resident.contains($1) ? 0 : 1) }
     }
 
     mutating func give(_ pointer: UnsafeMutableRawPointer, capacity: Int) {

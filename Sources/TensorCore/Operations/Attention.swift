@@ -69,7 +69,9 @@ public func attention(
         let (branchKeys, branchValues) = (layout.gathered(k), layout.gathered(v))
         let documents = layout.documents(
             q, (k, branchKeys), (v, branchValues), output: output, logSums: needsGradient ? logSumFloats : nil)
-        withExtendedLifetime((branchKeys, branchValues)) { run(documents, shape: shape) }
+        withExtendedLifetime(branchKeys) {
+            withExtendedLifetime(branchValues) { run(documents, shape: shape) }
+        }
     }
     let held = logSums
     return recorded(result, from: [query, key, value]) { upstream in
@@ -121,10 +123,11 @@ private func attentionGradients(
             to: dq + (layout.starts[piece.document] + piece.firstQuery) * q.columns,
             count: piece.partialRows * q.columns)
     }
-    withExtendedLifetime((branchKeys, branchValues, branchKeyGradient, branchValueGradient, partial)) {
-        layout.addBranches(branchDk, to: dk, columns: k.columns)
-        layout.addBranches(branchDv, to: dv, columns: k.columns)
-    }
+    withExtendedLifetime(partial) {}
+    withExtendedLifetime(branchKeys) {}
+    withExtendedLifetime(branchValues) {}
+    layout.addBranches(branchKeyGradient, to: dk)
+    layout.addBranches(branchValueGradient, to: dv)
     return gradients
 }
 
@@ -224,9 +227,10 @@ private struct PackedLayout: Sendable {
     }
 
     /// The reverse: adds the gradients of gathered rows to those of the rows they came from.
-    func addBranches(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, columns: Int) {
+    func addBranches(_ source: Tensor, to target: UnsafeMutablePointer<Float>) {
+        let columns = source.columns
         forEachPiece { branchRow, row, count in
-            add(source + branchRow * columns, to: target + row * columns, count: count * columns)
+            add(source.floats + branchRow * columns, to: target + row * columns, count: count * columns)
         }
     }
 

@@ -34,8 +34,6 @@ public struct Checkpoint: Sendable {
         fingerprint = manifest.fingerprint
     }
 
-    static func isValid(_ folder: URL) -> Bool { (try? Checkpoint(folder)) != nil }
-
     /// Puts weights and moments back. Nothing is changed unless all of it fits.
     ///
     /// - Parameters:
@@ -63,12 +61,17 @@ public struct Checkpoint: Sendable {
     /// What differs between two values, one line a difference: the path of the member, then both values.
     package static func differences(_ old: JSON, _ new: JSON, path: String = "") -> [String] {
         if old == new { return [] }
-        guard case .object(let first) = old, case .object(let second) = new else {
-            return ["\(path.isEmpty ? "fingerprint" : path): was \(old.text()), is \(new.text())"]
-        }
-        let keys = OrderedSet(first.keys).union(second.keys)
-        return keys.flatMap { key in
-            differences(first[key] ?? .null, second[key] ?? .null, path: path.isEmpty ? key : "\(path).\(key)")
+        func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+        switch (old, new) {
+        case (.object(let first), .object(let second)):
+            return OrderedSet(first.keys).union(second.keys).flatMap { key in
+                differences(first[key] ?? .null, second[key] ?? .null, path: place(key))
+            }
+        case (.array(let first), .array(let second)) where first.count == second.count:
+            return zip(first, second).enumerated().flatMap { index, pair in
+                differences(pair.0, pair.1, path: place("\(index)"))
+            }
+        default: return ["\(path.isEmpty ? "fingerprint" : path): was \(old.text()), is \(new.text())"]
         }
     }
 }

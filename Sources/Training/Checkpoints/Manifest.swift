@@ -19,19 +19,33 @@ struct Manifest {
     var fingerprint: JSON
     var files: [File]
 
-    /// Describes every file of a folder.
-    init(describing folder: URL, step: Int, fingerprint: JSON) throws {
+    init(step: Int, fingerprint: JSON, files: [File]) {
         self.step = step
         self.fingerprint = fingerprint
-        files = try DurableFiles.names(in: folder.path).map { name in
-            let (size, hash) = try Self.measure(folder.appendingPathComponent(name))
-            return File(name: name, size: size, hash: hash)
-        }
+        self.files = files
     }
 
     /// Reads a folder's manifest and checks every file it names.
     init(verifying folder: URL) throws {
+        try self.init(reading: folder)
+        for file in files { try Self.verify(file, in: folder) }
+    }
+
+    /// Whether every file is there with its size. It takes no longer for large files, but finds no damage inside them.
+    static func isComplete(_ folder: URL) -> Bool {
+        guard let manifest = try? Manifest(reading: folder) else { return false }
+        return manifest.files.allSatisfy { file in
+            var status = stat()
+            return stat(folder.appendingPathComponent(file.name).path, &status) == 0 && Int(status.st_size) == file.size
+        }
+    }
+
+    /// Reads a folder's manifest, and checks that itself only.
+    private init(reading folder: URL) throws {
         let url = folder.appendingPathComponent(Self.name)
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw TrainingError("\(Self.name) is missing")
+        }
         let json: JSON
         do { json = try JSON(parsing: DurableFiles.read(url.path)) } catch let error as JSONError {
             throw TrainingError("\(Self.name):\(error)")
@@ -47,20 +61,19 @@ struct Manifest {
         guard let step = json["step"]?.int, let listed = json["files"]?.object else {
             throw TrainingError("\(Self.name) has no `step` or no `files`")
         }
-        self.step = step
-        fingerprint = json["fingerprint"] ?? .null
-        files = try listed.map { name, value in
+        let files = try listed.map { name, value in
             guard let size = value["size"]?.int, let hash = value["sha256"]?.string, !name.contains("/") else {
                 throw TrainingError("\(Self.name) does not give size and SHA-256 of \(name)")
             }
             return File(name: name, size: size, hash: hash)
         }
-        for file in files { try Self.verify(file, in: folder) }
+        self.init(step: step, fingerprint: json["fingerprint"] ?? .null, files: files)
     }
 
     private static func verify(_ file: File, in folder: URL) throws {
         let url = folder.appendingPathComponent(file.name)
-        guard FileManager.default.fileExists(atPath: url.path) else {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue else {
             throw TrainingError("\(file.name) is missing")
         }
         let (size, hash) = try measure(url)

@@ -9,13 +9,13 @@ struct OptimizerFile {
     private(set) var first: [Tensor] = []
     private(set) var second: [Tensor] = []
 
-    static func write(_ optimizer: AdamW, to url: URL) throws {
+    static func file(_ optimizer: AdamW) -> SavedFile {
         var items: [SafetensorsWriter.Item] = []
         for (index, parameter) in optimizer.parameters.enumerated() {
             items.append(SafetensorsWriter.Item("first." + parameter.name, optimizer.firstMoments[index]))
             items.append(SafetensorsWriter.Item("second." + parameter.name, optimizer.secondMoments[index]))
         }
-        try SafetensorsWriter.write(items, to: url)
+        return SafetensorsWriter.file(name, items)
     }
 
     /// Reads the moments of every parameter of `optimizer`.
@@ -42,9 +42,9 @@ struct CompanionFile {
 
     private let values: [(parameter: Parameter, value: Tensor)]
 
-    static func write(_ companions: [(name: String, parameter: Parameter)], to url: URL) throws {
-        guard !companions.isEmpty else { return }
-        try SafetensorsWriter.write(companions.map { SafetensorsWriter.Item($0.name, $0.parameter.value) }, to: url)
+    static func file(_ companions: [(name: String, parameter: Parameter)]) -> SavedFile? {
+        guard !companions.isEmpty else { return nil }
+        return SafetensorsWriter.file(name, companions.map { SafetensorsWriter.Item($0.name, $0.parameter.value) })
     }
 
     init(_ url: URL, for companions: [(name: String, parameter: Parameter)]) throws {

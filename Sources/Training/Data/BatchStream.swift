@@ -8,6 +8,8 @@ public struct BatchPlan<Example: Sendable, Batch>: Sendable {
     public var limit: Packing.MicroBatchLimit
     /// Tokens of an example.
     public var length: @Sendable (Example) -> Int
+    /// Where the row of an example came from, as `file:line`.
+    public var name: @Sendable (Example) -> String
     /// Packs examples into rows, a window at a time; `nil` for a row an example.
     public var packing: PackingPlan<Example>?
     /// The micro-batches of a step from its groups, which are cut at the given ranges. It sees the whole step, as some
@@ -17,13 +19,14 @@ public struct BatchPlan<Example: Sendable, Batch>: Sendable {
     /// - Precondition: `globalBatchSize` is positive.
     public init(
         globalBatchSize: Int, limit: Packing.MicroBatchLimit, length: @escaping @Sendable (Example) -> Int,
-        packing: PackingPlan<Example>? = nil,
+        name: @escaping @Sendable (Example) -> String, packing: PackingPlan<Example>? = nil,
         collate: @escaping @Sendable (_ groups: [[Example]], _ cut: [Range<Int>]) -> [Batch]
     ) {
         precondition(globalBatchSize > 0, "batches of \(globalBatchSize) rows")
         self.globalBatchSize = globalBatchSize
         self.limit = limit
         self.length = length
+        self.name = name
         self.packing = packing
         self.collate = collate
     }
@@ -97,7 +100,9 @@ public struct BatchStream<Source: ExampleStream, Batch> {
         stepsOfPass += 1
         let batches = plan.batches(of: step)
         let tokens = step.joined().reduce(0) { $0 + plan.length($1) }
-        return StepBatch(microBatches: batches, tokens: tokens, epoch: epoch, position: position)
+        return StepBatch(
+            microBatches: batches, tokens: tokens, epoch: epoch, position: position,
+            rows: step.joined().map { plan.name($0) })
     }
 
     private mutating func nextGroups() throws -> [[Source.Example]] {

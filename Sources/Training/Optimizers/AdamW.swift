@@ -57,12 +57,14 @@ public final class AdamW {
             guard let gradient else { continue }
             let parameter = parameters[index].parameter
             let decays = Self.decays(shape: parameter.value.shape)
-            AdamWStep(
+            let change = AdamWStep(
                 learningRate: learningRate, betas: settings.betas, epsilon: settings.epsilon,
-                weightDecay: decays ? settings.weightDecay : 0, step: step, gradientScale: gradientScale
-            ).update(
-                &parameter.value, gradient: gradient, firstMoment: &firstMoments[index],
-                secondMoment: &secondMoments[index])
+                weightDecay: decays ? settings.weightDecay : 0, step: step, gradientScale: gradientScale)
+            parameter.update { weight in
+                change.update(
+                    &weight, gradient: gradient, firstMoment: &firstMoments[index],
+                    secondMoment: &secondMoments[index])
+            }
         }
     }
 

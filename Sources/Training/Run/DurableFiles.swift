@@ -1,4 +1,5 @@
 import Foundation
+import TextCore
 
 /// A file operation that the system refused.
 public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -7,14 +8,19 @@ public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The system's error number.
     public let code: Int32
 
-    /// The failure that `errno` tells of.
-    init(doing action: String, _ path: String, code: Int32 = errno) {
+    /// An error with a message of its own.
+    public init(_ message: String, code: Int32) {
+        self.message = message
         self.code = code
-        self.message = "cannot \(action) \(path): \(String(cString: strerror(code)))"
     }
 
-    /// Whether the disk is full or a quota is used up.
-    public var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+    /// The failure that `errno` tells of.
+    init(doing action: String, _ path: String, code: Int32 = errno) {
+        self.init("cannot \(action) \(path): \(String(cString: strerror(code)))", code: code)
+    }
+
+    /// Whether the disk is full, a quota is used up, or a file may not become so large.
+    public var isDiskFull: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 
     public var description: String { message }
 }
@@ -22,35 +28,120 @@ public struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
 /// Files written so that a crash leaves the old or the new, never a mixture.
 ///
 /// A failed `fsync` is final: the kernel may have dropped the data, and asking again would report success.
-enum DurableFiles {
-    /// Creates a file of `bytes` and waits until the disk has it.
-    static func create(_ path: String, _ bytes: [UInt8]) throws {
-        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw FileError(doing: "create", path) }
+struct DurableFiles: Sendable {
+    /// What is asked of the system.
+    let calls: any FileCalls
+
+    /// On the system itself.
+    static let system = DurableFiles(calls: SystemCalls())
+
+    // MARK: Writing
+
+    /// Creates a file of what `content` hands over, and waits until the disk has it.
+    ///
+    /// - Returns: how many bytes they are, and their hash, both as they were handed over.
+    /// - Throws: `FileError`; what `content` throws.
+    @discardableResult
+    func create(
+        _ path: String, content: (_ sink: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws -> (size: Int, hash: String) {
+        let file = calls.create(path)
+        guard file >= 0 else { throw FileError(doing: "create", path, code: -file) }
+        var hash = SHA256()
+        var size = 0
         do {
-            try writeAll(bytes, to: file, path: path)
-            guard fsync(file) == 0 else { throw FileError(doing: "write", path) }
+            try content { bytes in
+                // Piece by piece, so that what is hashed is still near when it is written.
+                for start in stride(from: 0, to: bytes.count, by: Self.pieceSize) {
+                    let piece = UnsafeRawBufferPointer(
+                        rebasing: bytes[start..<min(bytes.count, start + Self.pieceSize)])
+                    hash.update(piece)
+                    try write(piece, to: file, path: path)
+                    size += piece.count
+                }
+            }
+            let synchronized = calls.synchronize(file)
+            guard synchronized == 0 else { throw FileError(doing: "write", path, code: -synchronized) }
         } catch {
-            close(file)
+            _ = calls.close(file)
             throw error
         }
-        guard close(file) == 0 else { throw FileError(doing: "close", path) }
+        let closed = calls.close(file)
+        // An interrupted call has closed the file, and the disk has it already.
+        guard closed == 0 || closed == -EINTR else { throw FileError(doing: "close", path, code: -closed) }
+        return (size, hash.finalized().hexadecimal)
+    }
+
+    /// Creates a file of `bytes` and waits until the disk has it.
+    @discardableResult
+    func create(_ path: String, _ bytes: [UInt8]) throws -> (size: Int, hash: String) {
+        try create(path) { sink in try bytes.withUnsafeBytes { try sink($0) } }
     }
 
     /// Writes all bytes, however many calls it takes.
-    static func writeAll(_ bytes: [UInt8], to file: Int32, path: String) throws {
-        try bytes.withUnsafeBytes { buffer in
-            var done = 0
-            while done < buffer.count {
-                let count = write(file, buffer.baseAddress! + done, buffer.count - done)
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    throw FileError(doing: "write", path)
-                }
-                done += count
-            }
+    func write(_ bytes: UnsafeRawBufferPointer, to file: Int32, path: String) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = calls.write(file, rest)
+            if count == -Int(EINTR) { continue }
+            // A disk that takes nothing and gives no reason is no disk to wait for.
+            guard count > 0 else { throw FileError(doing: "write", path, code: count == 0 ? EIO : Int32(-count)) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[min(count, rest.count)...])
         }
     }
+
+    /// Waits until the disk has the names in a folder.
+    func synchronizeFolder(_ path: String) throws {
+        let file = calls.openFolder(path)
+        guard file >= 0 else { throw FileError(doing: "open", path, code: -file) }
+        let synchronized = calls.synchronize(file)
+        _ = calls.close(file)
+        guard synchronized == 0 else { throw FileError(doing: "write", path, code: -synchronized) }
+    }
+
+    /// Gives a file or folder another name in one step, and waits until the disk has it.
+    func rename(_ path: String, to target: String) throws {
+        let renamed = calls.rename(path, target)
+        guard renamed == 0 else { throw FileError(doing: "rename \(path) to", target, code: -renamed) }
+        try synchronizeFolder((target as NSString).deletingLastPathComponent)
+    }
+
+    /// Makes `path` a symbolic link to `target`, in place of a link that was there.
+    func link(_ path: String, to target: String) throws {
+        if (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == target { return }
+        let temporary = "\(path).tmp-\(getpid())"
+        _ = calls.remove(temporary)
+        let made = calls.link(temporary, to: target)
+        guard made == 0 else { throw FileError(doing: "create", temporary, code: -made) }
+        do { try rename(temporary, to: path) } catch {
+            _ = calls.remove(temporary)
+            throw error
+        }
+    }
+
+    /// Makes a folder and those above it.
+    func makeFolder(_ path: String) throws {
+        var made = calls.makeFolder(path)
+        if made == 0 || made == -EEXIST { return }
+        let parent = (path as NSString).deletingLastPathComponent
+        guard made == -ENOENT, !parent.isEmpty, parent != path else {
+            throw FileError(doing: "create", path, code: -made)
+        }
+        try makeFolder(parent)
+        made = calls.makeFolder(path)
+        guard made == 0 || made == -EEXIST else { throw FileError(doing: "create", path, code: -made) }
+    }
+
+    /// Removes a file, a link, or a folder of files; what cannot be removed stays.
+    func removeAll(_ path: String) {
+        guard calls.remove(path) != 0 else { return }
+        for name in Self.names(in: path) { removeAll(path + "/" + name) }
+        _ = calls.removeFolder(path)
+    }
+
+    // MARK: Reading
+
+    private static let pieceSize = 1 << 20
 
     /// The bytes of a file.
     static func read(_ path: String) throws -> [UInt8] {
@@ -64,7 +155,7 @@ enum DurableFiles {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw FileError(doing: "open", path) }
         defer { close(file) }
-        try withUnsafeTemporaryAllocation(byteCount: 1 << 20, alignment: 64) { buffer in
+        try withUnsafeTemporaryAllocation(byteCount: pieceSize, alignment: 64) { buffer in
             while true {
                 let count = Foundation.read(file, buffer.baseAddress, buffer.count)
                 if count < 0 {
@@ -77,42 +168,25 @@ enum DurableFiles {
         }
     }
 
-    /// Waits until the disk has a file, or the names in a folder.
-    static func synchronize(_ path: String) throws {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw FileError(doing: "open", path) }
-        defer { close(file) }
-        guard fsync(file) == 0 else { throw FileError(doing: "write", path) }
-    }
-
-    /// Gives a file or folder another name in one step, and waits until the disk has it.
-    static func rename(_ path: String, to target: String) throws {
-        guard Foundation.rename(path, target) == 0 else { throw FileError(doing: "rename \(path) to", target) }
-        try synchronize((target as NSString).deletingLastPathComponent)
-    }
-
-    /// Makes `path` a symbolic link to `target`, in place of a link that was there.
-    static func link(_ path: String, to target: String) throws {
-        let temporary = "\(path).tmp-\(getpid())"
-        unlink(temporary)
-        guard symlink(target, temporary) == 0 else { throw FileError(doing: "create", temporary) }
-        do { try rename(temporary, to: path) } catch {
-            unlink(temporary)
-            throw error
-        }
-    }
-
-    /// Makes a folder and those above it.
-    static func makeFolder(_ path: String) throws {
-        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
-        let parent = (path as NSString).deletingLastPathComponent
-        guard errno == ENOENT, !parent.isEmpty, parent != path else { throw FileError(doing: "create", path) }
-        try makeFolder(parent)
-        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw FileError(doing: "create", path) }
-    }
-
     /// Names in a folder, sorted; none when there is no such folder.
     static func names(in path: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
     }
+}
+
+// On the system itself.
+extension DurableFiles {
+    /// Creates a file of `bytes` and waits until the disk has it.
+    static func create(_ path: String, _ bytes: [UInt8]) throws { try system.create(path, bytes) }
+
+    /// Writes all bytes, however many calls it takes.
+    static func writeAll(_ bytes: [UInt8], to file: Int32, path: String) throws {
+        try bytes.withUnsafeBytes { try system.write($0, to: file, path: path) }
+    }
+
+    /// Gives a file or folder another name in one step, and waits until the disk has it.
+    static func rename(_ path: String, to target: String) throws { try system.rename(path, to: target) }
+
+    /// Makes a folder and those above it.
+    static func makeFolder(_ path: String) throws { try system.makeFolder(path) }
 }

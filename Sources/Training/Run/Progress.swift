@@ -70,6 +70,7 @@ public final class Progress {
         case .eval: line(evaluation(event))
         case .sample: line("sample  \(event["text"]?.string ?? event["completion"]?.string ?? "")")
         case .checkpoint: line("saved \(event["path"]?.string ?? "a checkpoint")")
+        case .checkpointFailed: line("warning: \(event["message"]?.string ?? "a checkpoint failed")")
         case .warning: line("warning: \(event["message"]?.string ?? "")")
         case .end: line("ended at step \(event["step"]?.int ?? step): \(event["reason"]?.string ?? "")")
         }

@@ -14,8 +14,12 @@ public struct RunEvent: Sendable, Hashable {
         case eval
         /// An answer of the model, for people to read.
         case sample
-        /// A checkpoint was written: `step`, `path`.
+        /// A checkpoint was written: `step`, `path`, `seconds` until it was on the disk, and `held_up_seconds` of these
+        /// in which the run waited.
         case checkpoint
+        /// A checkpoint could not be written: `step`, `message`, and how many have failed in a row as `failures`. Older
+        /// ones are unharmed.
+        case checkpointFailed = "checkpoint_failed"
         /// Something a person should know: `message`.
         case warning
         /// The run is over: `step`, `reason`.

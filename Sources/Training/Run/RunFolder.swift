@@ -22,7 +22,7 @@ public final class RunFolder: Sendable {
     /// What a run writes; anything else in the folder is left alone.
     private static let contents = [
         "events.jsonl", "checkpoints", "last", "best", "final", "eval", "recipe.yaml", "resolved.yaml",
-        "fingerprint.json", "gate.json", "report.md", "export",
+        "fingerprint.json", "gate.json", "report.md", "export", "anomaly",
     ]
 
     /// Makes or opens a run folder.
@@ -77,6 +77,8 @@ public final class RunFolder: Sendable {
     public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
     /// The trained model or adapter, once the run has ended.
     public var final: URL { url.appendingPathComponent("final", isDirectory: true) }
+    /// What steps with strange numbers, and hangs, were like.
+    public var anomalies: URL { url.appendingPathComponent("anomaly", isDirectory: true) }
     /// Reports of evaluations.
     public var evaluations: URL { url.appendingPathComponent("eval", isDirectory: true) }
 
@@ -89,5 +91,31 @@ public final class RunFolder: Sendable {
         let temporary = "\(target).tmp-\(getpid())"
         try DurableFiles.create(temporary, Array(text.utf8))
         try DurableFiles.rename(temporary, to: target)
+    }
+
+    /// Writes a folder of the run whole or not at all; one of that name is replaced.
+    ///
+    /// - Parameter fill: writes the files into an empty folder.
+    /// - Throws: `FileError` when the disk refuses; what `fill` throws.
+    public func replace(_ name: String, fill: (URL) throws -> Void) throws {
+        let target = url.appendingPathComponent(name, isDirectory: true)
+        let files = DurableFiles.system
+        for name in DurableFiles.names(in: url.path) where name.hasPrefix(CheckpointNames.temporary) {
+            files.removeAll(url.appendingPathComponent(name).path)
+        }
+        let staging = url.appendingPathComponent("\(CheckpointNames.temporary)\(name)", isDirectory: true)
+        do {
+            try files.makeFolder(staging.path)
+            try fill(staging)
+            try files.synchronizeFolder(staging.path)
+            // What was there before goes only when the new one is whole.
+            if FileManager.default.fileExists(atPath: target.path) {
+                try FileManager.default.removeItem(at: target)
+            }
+            try files.rename(staging.path, to: target.path)
+        } catch {
+            files.removeAll(staging.path)
+            throw error
+        }
     }
 }

@@ -49,17 +49,20 @@ public struct Preflight: Sendable {
 
     /// Tries everything while the calling thread waits; for trainers that are not made of tasks.
     ///
-    /// - Throws: as `report(on:policy:)`.
-    public func reportAndWait(on rows: [PreflightRow], policy: Policy? = nil) throws -> PreflightReport {
-        var trial = try set.threads.wait {
+    /// - Parameter isStopped: asked while it waits.
+    /// - Throws: as `report(on:policy:)`, and `CancellationError` when stopped.
+    public func reportAndWait(
+        on rows: [PreflightRow], policy: Policy? = nil, unless isStopped: () -> Bool = { false }
+    ) throws -> PreflightReport {
+        var trial = try set.threads.start {
             do throws(VerifierFailure) {
                 return Result<PreflightTrial, VerifierFailure>.success(try await tried(rows))
             } catch { return .failure(error) }
-        }.get()
+        }.value(unless: isStopped).get()
         guard let policy else { return trial.finished() }
         let answers = try Self.answers(trial.prompts, policy)
         let before = trial
-        trial = try set.threads.wait {
+        trial = try set.threads.start {
             var trial = before
             do throws(VerifierFailure) {
                 try await trial.judge(answers.rollouts, seconds: answers.seconds)
@@ -67,7 +70,7 @@ public struct Preflight: Sendable {
             } catch {
                 return .failure(error)
             }
-        }.get()
+        }.value(unless: isStopped).get()
         return trial.finished()
     }
 

@@ -1,3 +1,6 @@
+import OrderedCollections
+public import TextCore
+
 /// Looks out for verifiers that fail too often, step by step.
 ///
 /// A step in which more than `warnShare` of the rollouts have no reward because a verifier failed deserves a warning;
@@ -54,6 +57,31 @@ public struct FailureWatch: Sendable, Hashable {
         lostSteps += 1
         guard lostSteps >= abortSteps else { return .warn("\(said), which are left out. \(topMessages())") }
         return .abort("\(said), the \(ordinal(lostSteps)) such step in a row. \(topMessages())")
+    }
+
+    // MARK: Checkpoints
+
+    /// What it remembers, as a checkpoint keeps it.
+    public var state: JSON {
+        func counts(_ counts: [String: Int]) -> JSON {
+            let sorted = counts.sorted { $0.key < $1.key }.map { ($0.key, JSON.integer($0.value)) }
+            return .object(OrderedDictionary(sorted, uniquingKeysWith: { $1 }))
+        }
+        return [
+            "lost_steps": .integer(lostSteps), "quarantined": .array(quarantined.map { .string($0) }),
+            "crashes": counts(crashes), "messages": counts(messages),
+        ]
+    }
+
+    /// Remembers what `state` gave; what is missing counts as nothing.
+    public mutating func restore(_ state: JSON) {
+        func counts(_ name: String) -> [String: Int] {
+            (state[name]?.object ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.int }
+        }
+        lostSteps = max(0, state["lost_steps"]?.int ?? 0)
+        quarantined = (state["quarantined"]?.array ?? []).compactMap(\.string)
+        crashes = counts("crashes")
+        messages = counts("messages")
     }
 
     private mutating func quarantine(_ item: String, _ failure: VerifierFailure) {

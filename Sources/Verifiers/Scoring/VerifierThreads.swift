@@ -162,11 +162,34 @@ package final class Pending<Value: Sendable>: Sendable {
             done.wait()
         }
     }
+
+    /// What the task gave; the calling thread waits for it, but not when it should stop.
+    ///
+    /// - Throws: `CancellationError` when `isStopped` says so before there is a value; the task is asked to end.
+    package func value(unless isStopped: () -> Bool) throws -> Value {
+        while true {
+            if let value = content.withLock({ $0 }) { return value }
+            if isStopped() {
+                cancel()
+                throw CancellationError()
+            }
+            _ = done.wait(timeout: .now() + .milliseconds(50))
+        }
+    }
 }
 
 /// What `body` gives, on threads of its own; the calling thread waits for it, whatever that is.
 package func waiting<Value: Sendable>(for body: @escaping @Sendable () async -> Value) -> Value {
     VerifierThreads().wait(body)
+}
+
+/// The same, but the calling thread does not wait when it should stop.
+///
+/// - Throws: `CancellationError` when `isStopped` says so first; `body` is then cancelled.
+package func waiting<Value: Sendable>(
+    unless isStopped: () -> Bool, for body: @escaping @Sendable () async -> Value
+) throws -> Value {
+    try VerifierThreads().start(body).value(unless: isStopped)
 }
 
 /// Who is first: a call or its clock.
