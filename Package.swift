@@ -3,7 +3,8 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CKernels, COpenBLAS, CSpawn, CZstd, TextCore      1  TensorCore, Tokenization, ShardIO, Verifiers, Judges, Datasets
+//   0  CHashes, CKernels, COpenBLAS, CSandbox, CSpawn, CStacks, CZstd, TextCore
+//   1  TensorCore, Tokenization, ShardIO, Verifiers, Sandbox, Judges, Datasets
 //   2  LanguageModels                     3  Training
 //   4  SFT, DPO, RFT, Evaluation                  5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
@@ -11,11 +12,13 @@ let package = Package(
     products: [
         .executable(name: "hone", targets: ["HoneCLI"]),
         .executable(name: "hone-bench", targets: ["HoneBenchmarks"]),
+        .executable(name: "hone-fuzz", targets: ["HoneFuzz"]),
         .library(name: "TextCore", targets: ["TextCore"]),
         .library(name: "TensorCore", targets: ["TensorCore"]),
         .library(name: "Tokenization", targets: ["Tokenization"]),
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
+        .library(name: "Sandbox", targets: ["Sandbox"]),
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Training", targets: ["Training"]),
         .library(name: "SFT", targets: ["SFT"]),
@@ -33,9 +36,14 @@ let package = Package(
     targets: [
         .target(name: "CKernels"),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CHashes"),
         .target(name: "CSpawn"),
+        .target(name: "CStacks"),
+        .target(name: "CSandbox"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-        .target(name: "TextCore", dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
+            name: "TextCore",
+            dependencies: ["CHashes", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(name: "TensorCore", dependencies: ["CKernels"]),
         .target(
             name: "Tokenization",
@@ -50,6 +58,11 @@ let package = Package(
             name: "Judges",
             dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
+            name: "Sandbox",
+            dependencies: [
+                "CSandbox", "TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
             name: "Datasets",
             dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
         .target(
@@ -60,7 +73,7 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization",
+                "CStacks", "LanguageModels", "ShardIO", "TensorCore", "TextCore", "Tokenization",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
@@ -90,8 +103,8 @@ let package = Package(
         .target(
             name: "Recipes",
             dependencies: [
-                "DPO", "Datasets", "Evaluation", "Judges", "LanguageModels", "RFT", "SFT", "ShardIO", "TensorCore",
-                "TextCore", "Tokenization", "Training", "Verifiers",
+                "DPO", "Datasets", "Evaluation", "Judges", "LanguageModels", "RFT", "SFT", "Sandbox", "ShardIO",
+                "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -102,9 +115,15 @@ let package = Package(
             name: "HoneBenchmarks",
             dependencies: [
                 "COpenBLAS", "CZstd", "DPO", "LanguageModels", "RFT", "SFT", "Verifiers", "ShardIO", "TensorCore",
-                "TextCore",
-                "Tokenization", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "TextCore", "Tokenization", "Training",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Tests/Benchmarks"),
+        .executableTarget(
+            name: "HoneFuzz",
+            dependencies: [
+                "Judges", "LanguageModels", "Recipes", "ShardIO", "TextCore", "Tokenization", "Training", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ], path: "Tests/Fuzzing"),
         .testTarget(
             name: "TextCoreTests",
             dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
@@ -125,6 +144,12 @@ let package = Package(
             name: "VerifiersTests",
             dependencies: [
                 "TestSupport", "TextCore", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: [
+                "Sandbox", "TestSupport", "TextCore", "Verifiers",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
@@ -175,6 +200,9 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
+        .testTarget(
+            name: "UntrustedInputTests",
+            dependencies: ["HoneFuzz", "LanguageModels", "ShardIO", "TextCore", "Tokenization"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -31,6 +31,7 @@ public struct Recipe: Sendable, Hashable {
     public var rollout: RolloutSettings?
     /// What judges answers; empty for methods other than rft.
     public var rewards: [RewardEntry] = []
+    public var sandbox = SandboxSettings()
     public var data = DataSettings()
     public var sequence = SequenceSettings()
     public var train = TrainSettings()
@@ -94,6 +95,7 @@ extension Recipe: RecipeSection {
             Field("rft", \.rft, "Options of method rft."),
             Field("rollout", \.rollout, "Of method rft: how answers are written."),
             Field("rewards", \.rewards, "Of method rft: the verifiers that judge answers.", acceptsOne: true),
+            Field("sandbox", \.sandbox, "Where code that a model wrote may be run.", changesResults: false),
             Field("data", \.data, "Rows to train on and to hold out."),
             Field("sequence", \.sequence, "How rows become sequences of tokens."),
             Field("train", \.train, "Length, batches, optimiser and schedule."),

@@ -1,6 +1,7 @@
 public import DPO
 import Datasets
 import Judges
+import Sandbox
 public import Verifiers
 
 /// Everything that a name in a recipe may stand for, as a value: built in one place and passed to the commands.
@@ -24,6 +25,7 @@ public struct Registry: Sendable {
         verifiers.registerJudges()
         verifiers.register(ProceduralVerifier.self)
         verifiers.registerRewardModel()
+        verifiers.registerCodeTests()
         environments = .builtin
         losses = .standard
     }

@@ -87,6 +87,12 @@ public struct AnyVerifier: Sendable {
         }
     }
 
+    /// This verifier with traits that follow from where it runs.
+    package func with(_ traits: VerifierTraits) -> AnyVerifier {
+        AnyVerifier(
+            name: name, range: range, traits: traits, scope: scope, verifyBatch: verifyBatch, bind: bindReference)
+    }
+
     /// Judges rollouts of any rows in one go.
     ///
     /// - Parameter batch: each with this verifier bound to its row.

@@ -14,6 +14,8 @@ public struct VerifierEnvironment: Sendable {
     public var seed: UInt64
     /// What processes of verifiers may use.
     public var workers = WorkerLimits()
+    /// The weakest sandbox in which what a model wrote may be run.
+    public var minimumTier = SandboxTier.a
 
     /// The process's own variables and folder, the built-in verifiers and no cache.
     public init(
@@ -36,6 +38,19 @@ public struct VerifierEnvironment: Sendable {
     }
 }
 
+/// How well a program that nobody trusts is kept in, the strongest first.
+public enum SandboxTier: String, NamedChoice, Hashable, Comparable {
+    /// Namespaces: a root of its own with nothing in it but what is listed, no network, no other processes.
+    case a = "A"
+    /// Rules of the kernel (Landlock, seccomp) about files, signals and sockets of the machine that it runs on.
+    case b = "B"
+    /// A filter of system calls and limits: against accidents only, as whatever its user may read can be read.
+    case c = "C"
+
+    /// Weaker tiers are less.
+    public static func < (first: SandboxTier, second: SandboxTier) -> Bool { first.rawValue > second.rawValue }
+}
+
 /// What a verifier is like, so that nobody has to guess how to run it.
 public struct VerifierTraits: Sendable, Hashable {
     /// The same rollout gets the same verdict, so verdicts may be remembered.
@@ -46,6 +61,8 @@ public struct VerifierTraits: Sendable, Hashable {
     public var isBlocking = false
     /// It runs what a model wrote.
     public var runsUntrustedCode = false
+    /// The sandbox in which it does; `nil` where it does not, or has none.
+    public var sandbox: SandboxTier?
     /// It ends every call by its deadline, whatever happens in it, and does not count the time that a call waits for
     /// its turn; nobody else has to watch the clock.
     public var keepsDeadlines = false

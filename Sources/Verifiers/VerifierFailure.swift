@@ -14,6 +14,9 @@ public struct VerifierFailure: Error, Sendable, Hashable, CustomStringConvertibl
         case crashed
         /// Something outside did not answer; trying again may help.
         case infrastructure
+        /// The sandbox failed, so that nothing is known of what the model wrote. Tried once more; a run in which it happens
+        /// often is ended.
+        case sandbox
         /// The calls or tokens allowed are spent.
         case budget
         /// The score is not a number, infinite, or outside the range that the verifier declares.

@@ -62,6 +62,8 @@ import TextCore
                   train_on: assistant
                   loss: nll
                   neftune_alpha: 2.0
+                sandbox:
+                  min_tier: A
                 data:
                   train:
                     - path: /DIR/rows.jsonl

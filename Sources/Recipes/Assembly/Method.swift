@@ -4,6 +4,7 @@ import OrderedCollections
 import ShardIO
 import TextCore
 import Training
+import Verifiers
 
 /// A training method: how rows become examples, how examples become batches, and what is minimised.
 ///
@@ -33,6 +34,9 @@ protocol Method: Sendable {
 
     /// The rows to measure on from those held out: pretraining lays them end to end.
     func measured(_ held: [Example]) -> [Example]
+
+    /// The weakest sandbox in which its verifiers run what the model writes; `nil` where they run nothing.
+    var sandbox: SandboxTier? { get }
 
     /// - Throws: `ModelError` that names the first example that the model cannot read.
     func check(_ examples: [Example], for model: LanguageModel) throws
@@ -75,6 +79,10 @@ protocol Method: Sendable {
     func measure(
         _ held: [Example], model: LanguageModel, objective: Goal, stop: StopSignal
     ) throws -> [(name: String, value: Double)]
+}
+
+extension Method {
+    var sandbox: SandboxTier? { nil }
 }
 
 /// What a method may use while it gets ready.

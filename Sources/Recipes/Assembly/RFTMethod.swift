@@ -66,6 +66,8 @@ struct RFTMethod: Method {
         }
     }
 
+    var sandbox: SandboxTier? { rewards.components.compactMap(\.verifier.traits.sandbox).min() }
+
     // MARK: Rows
 
     func encode(_ record: TrainingRecord) throws -> EncodedPrompt {

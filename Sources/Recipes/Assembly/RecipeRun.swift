@@ -6,6 +6,7 @@ import TensorCore
 import TextCore
 import Tokenization
 import Training
+import Verifiers
 
 /// What a run leaves to be said.
 struct RunSummary {
@@ -157,6 +158,12 @@ struct RecipeRun<Trained: Method> {
             try emit(.warning("going on with other settings than before: \(change)", step: trainer.state.step))
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
+        if let tier = method.sandbox, tier < .a {
+            try emit(
+                .warning(
+                    "what the model writes is run in a sandbox of tier \(tier.rawValue), not A; "
+                        + "`hone doctor --sandbox` says what that means and what is missing"))
+        }
         let samplesEvery = recipe.logging.samplesEvery
         var services = RunServices(
             emit: { event in
@@ -322,7 +329,7 @@ struct RecipeRun<Trained: Method> {
     ) -> OrderedDictionary<String, JSON> {
         var plan = memory.json.object ?? [:]
         if let rehearsed { plan["rehearsed_peak_bytes"] = .integer(rehearsed) }
-        return [
+        var fields: OrderedDictionary<String, JSON> = [
             "version": .string(HoneVersion.current), "recipe": .string(recipe.name),
             "method": .string(recipe.method.rawValue), "fingerprint": .string(loaded.fingerprint),
             "parameters": .integer(model.namedParameters.reduce(0) { $0 + $1.parameter.value.count }),
@@ -330,6 +337,8 @@ struct RecipeRun<Trained: Method> {
             "threads": .integer(Parallel.threads), "instruction_set": .string(InstructionSets.current),
             "data": data.report.json(recipe.sequence), "memory": .object(plan),
         ]
+        if let tier = method.sandbox { fields["sandbox"] = .string(tier.rawValue) }
+        return fields
     }
 
     /// In what the weights are kept.

@@ -12,9 +12,11 @@ struct RewardAssembly {
     init(_ loaded: LoadedRecipe, registry: VerifierRegistry = Registry.current.verifiers) {
         self.loaded = loaded
         let recipe = loaded.recipe
-        environment = VerifierEnvironment(
+        var environment = VerifierEnvironment(
             folder: URL(filePath: loaded.document.root.position.source.directory),
             cache: recipe.data.cache.folder()?.url, verifiers: registry, seed: UInt64(recipe.seed))
+        environment.minimumTier = recipe.sandbox.minimumTier
+        self.environment = environment
     }
 
     /// The verifiers of the recipe.

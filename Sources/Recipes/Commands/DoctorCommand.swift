@@ -1,16 +1,22 @@
 import ArgumentParser
 import Foundation
+import Sandbox
 import TensorCore
 import TextCore
+import Verifiers
 
 /// `hone doctor`: the machine, what slows it, and what is missing.
 struct DoctorCommand: ReportingCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Show the machine, what slows it, and what is missing.")
+        commandName: "doctor", abstract: "Show the machine, what slows it, and what is missing.",
+        discussion: "With --sandbox, exit status 3 says that tier A does not work here.")
 
+    @Flag(help: "Try each way to keep a model's code in, and show what works here.")
+    var sandbox = false
     @OptionGroup var output: OutputOptions
 
     func run(_ terminal: Terminal) throws {
+        if sandbox { return try showSandbox(terminal) }
         let report = MachineReport()
         if output.json { return terminal.print(report.json) }
         for (name, value) in report.lines {
@@ -18,6 +24,32 @@ struct DoctorCommand: ReportingCommand {
         }
         for problem in report.problems { terminal.print("! \(problem)") }
         if report.problems.isEmpty { terminal.print("nothing is missing") }
+    }
+
+    private func showSandbox(_ terminal: Terminal) throws {
+        let probes: [SandboxProbe]
+        do throws(SandboxFailure) { probes = try SandboxProbe.all() } catch {
+            throw CommandFailure(message: error.message, status: .inputOutput)
+        }
+        let best = probes.first(where: \.works)
+        if output.json {
+            terminal.print([
+                "tier": best.map { .string($0.tier.rawValue) } ?? .null, "ways": .array(probes.map(\.json)),
+                "hints": .array(SandboxProbe.hints(probes).map { .string($0) }),
+            ])
+        } else {
+            for probe in probes {
+                let time =
+                    probe.works ? " (\(Int((probe.seconds * 1000).rounded())) ms to the first program's end)" : ""
+                terminal.print("\(probe.works ? "✓" : "✗") \(probe)\(time)")
+                for remark in probe.remarks { terminal.print("    \(remark)") }
+            }
+            for hint in SandboxProbe.hints(probes) { terminal.print("! \(hint)") }
+            terminal.print(
+                best.map { "code of a model runs in tier \($0.tier.rawValue)" }
+                    ?? "code of a model cannot be run here")
+        }
+        if best?.tier != .a { throw ExitCode(ExitStatus.fellShort.rawValue) }
     }
 }
 

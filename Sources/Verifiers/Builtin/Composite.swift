@@ -142,6 +142,7 @@ public struct Composite: Sendable {
             traits.usesNetwork = traits.usesNetwork || child.usesNetwork
             traits.isBlocking = traits.isBlocking || child.isBlocking
             traits.runsUntrustedCode = traits.runsUntrustedCode || child.runsUntrustedCode
+            traits.sandbox = [traits.sandbox, child.sandbox].compactMap(\.self).min()
             // Children run one after the other.
             traits.timeout += child.timeout
         }

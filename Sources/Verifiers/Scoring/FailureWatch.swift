@@ -5,6 +5,8 @@ public import TextCore
 ///
 /// A step in which more than `warnShare` of the rollouts have no reward because a verifier failed deserves a warning;
 /// `abortSteps` steps in a row with more than `abortShare` are the end, for what is learnt then is learnt from the rest.
+/// A sandbox that fails on more than `sandboxShare` of all rollouts so far is the end too: which programs it fails on is
+/// no accident.
 public struct FailureWatch: Sendable, Hashable {
     /// What to do after a step.
     public enum Advice: Sendable, Hashable {
@@ -21,6 +23,12 @@ public struct FailureWatch: Sendable, Hashable {
     public var abortShare: Double
     /// Lost steps in a row that end the run.
     public var abortSteps: Int
+    /// Share of the rollouts of all steps above which failures of a sandbox end the run, [0, 1].
+    public var sandboxShare: Double
+    /// Rollouts so far.
+    public private(set) var rollouts = 0
+    /// Rollouts so far of which nothing is known as a sandbox failed.
+    public private(set) var sandboxFailures = 0
     /// Lost steps in a row so far.
     public private(set) var lostSteps = 0
     /// Rows that no longer should be drawn, in the order found: their reference is bad, or a verifier crashed on them
@@ -29,7 +37,13 @@ public struct FailureWatch: Sendable, Hashable {
     private var crashes: [String: Int] = [:]
     private var messages: [String: Int] = [:]
 
-    public init(warnShare: Double = 0.05, abortShare: Double = 0.25, abortSteps: Int = 3) {
+    /// Failures of a sandbox below this many end no run: of few rollouts one is a large share.
+    private static let fewSandboxFailures = 3
+
+    public init(
+        warnShare: Double = 0.05, abortShare: Double = 0.25, abortSteps: Int = 3, sandboxShare: Double = 0.05
+    ) {
+        self.sandboxShare = sandboxShare
         self.warnShare = warnShare
         self.abortShare = abortShare
         self.abortSteps = max(1, abortSteps)
@@ -40,6 +54,15 @@ public struct FailureWatch: Sendable, Hashable {
         let scores = groups.flatMap { $0 }
         let failures = scores.compactMap { score in score.failure.map { (score.item, $0) } }
         for (item, failure) in failures { quarantine(item, failure) }
+        rollouts += scores.count
+        sandboxFailures += failures.count { $0.1.kind == .sandbox }
+        if sandboxFailures >= Self.fewSandboxFailures, Double(sandboxFailures) > sandboxShare * Double(rollouts) {
+            for (_, failure) in failures { messages[failure.description, default: 0] += 1 }
+            return .abort(
+                "the sandbox failed on \(sandboxFailures) of \(rollouts) rollouts so far, more than "
+                    + "\(Int((sandboxShare * 100).rounded())) %, and what is learnt from the rest would be something "
+                    + "else. \(topMessages()). `hone doctor --sandbox` shows what works here")
+        }
         let share = scores.isEmpty ? 0 : Double(failures.count) / Double(scores.count)
         guard share > warnShare else {
             lostSteps = 0

@@ -130,6 +130,7 @@ struct VerifierCalls: Sendable {
     private func mayRepeat(_ failure: VerifierFailure, after attempt: Int) -> Bool {
         switch failure.kind {
         case .infrastructure: return attempt < component.retries
+        case .sandbox: return attempt < min(1, component.retries)
         case .timeout, .crashed:
             if case .retry(let count) = component.onError { return attempt < count }
             return false
@@ -140,7 +141,7 @@ struct VerifierCalls: Sendable {
     /// Twice as long after each attempt, from half to one and a half times that, so that calls that failed together
     /// do not come again together; and no shorter than the other side asks for.
     private func pause(after attempt: Int, _ failures: [VerifierFailure], _ rollout: Rollout) -> Duration {
-        guard failures.contains(where: { $0.kind == .infrastructure }) else { return .zero }
+        guard failures.contains(where: { $0.kind == .infrastructure || $0.kind == .sandbox }) else { return .zero }
         var random = VerifierRandom(seed: seed, component.id, rollout.item, "pause", String(rollout.sample))
         for _ in 0..<attempt { _ = random.next() }
         let jitter = 0.5 + Double(random.next() >> 11) * 0x1p-53

@@ -40,7 +40,7 @@ public enum ProcessVerifier {
         let configure: JSON = [
             "type": "configure", "verifier": name.map { .string($0) } ?? .null, "options": options,
             "folder": .string(environment.folder.path), "cache": environment.cache.map { .string($0.path) } ?? .null,
-            "seed": .string(String(environment.seed)),
+            "seed": .string(String(environment.seed)), "minimum_tier": .string(environment.minimumTier.rawValue),
         ]
         let blueprint = WorkerPool.Blueprint(
             plan: plan(launch, in: environment, limits), framing: .lengths, limits: limits,

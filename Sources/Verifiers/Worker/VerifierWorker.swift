@@ -141,10 +141,11 @@ private final class WorkerLoop: Sendable {
             throw VerifierFailure(
                 .configuration, "it has several verifiers; say which, behind '#': \(names.joined(separator: ", "))")
         }
-        let environment = VerifierEnvironment(
+        var environment = VerifierEnvironment(
             folder: URL(filePath: message["folder"]?.string ?? "."),
             cache: message["cache"]?.string.map { URL(filePath: $0) }, verifiers: registry,
             seed: WorkerMessage.seed(message["seed"]))
+        environment.minimumTier = message["minimum_tier"].flatMap(SandboxTier.init(json:)) ?? .a
         let verifier = try registry.make(name, options: message["options"] ?? [:], in: environment)
         state.withLock { $0.verifier = verifier }
         return [

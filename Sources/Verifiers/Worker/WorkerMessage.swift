@@ -120,7 +120,8 @@ extension VerifierTraits {
     var workerJSON: JSON {
         [
             "deterministic": .bool(isDeterministic), "network": .bool(usesNetwork), "blocking": .bool(isBlocking),
-            "untrusted": .bool(runsUntrustedCode), "seconds": .number(timeout.inSeconds),
+            "untrusted": .bool(runsUntrustedCode), "sandbox": sandbox.map { .string($0.rawValue) } ?? .null,
+            "seconds": .number(timeout.inSeconds),
         ]
     }
 
@@ -132,6 +133,7 @@ extension VerifierTraits {
         usesNetwork = json?["network"]?.bool ?? false
         isBlocking = json?["blocking"]?.bool ?? false
         runsUntrustedCode = json?["untrusted"]?.bool ?? false
+        sandbox = json?["sandbox"].flatMap(SandboxTier.init(json:))
         if let seconds = json?["seconds"]?.double {
             timeout = .seconds(min(max(seconds, 0), WorkerMessage.longestCall))
         }
