@@ -13,15 +13,20 @@ hostile=Tests/Fixtures/hostile
 work=.build/fuzz
 mkdir -p "$work/corpus" "$work/findings"
 
-# A scratch folder of its own: every target is compiled with the counters of the fuzzer. lld, because gold cannot read
-# the debugging information of libFuzzer's archive.
-flags=(-c release --product hone-fuzz --scratch-path "$work/build" -Xswiftc -sanitize=fuzzer -Xswiftc -DHONE_LIBFUZZER
-  -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld)
-if ! "$swift" build "${flags[@]}"; then
-  echo "fuzz: this toolchain links no libFuzzer; going on with hone-fuzz's own mutator"
+# Whether the toolchain has libFuzzer is tried with a reader that reads nothing.
+probe="$work/probe"
+mkdir -p "$probe"
+echo '@_cdecl("LLVMFuzzerTestOneInput") public func read(_: UnsafePointer<UInt8>?, _: Int) -> Int32 { 0 }' > "$probe/probe.swift"
+if ! "${swift}c" -parse-as-library -sanitize=fuzzer -use-ld=lld "$probe/probe.swift" -o "$probe/probe" 2> "$probe/log"; then
+  echo "fuzz: this toolchain links no libFuzzer ($probe/log); going on with hone-fuzz's own mutator"
   "$swift" build -c release --product hone-fuzz
   exec .build/release/hone-fuzz run "$@" --seconds "$seconds" --seed "${SEED:-$RANDOM}" --findings "$work/findings"
 fi
+
+# A scratch folder of its own: every target is compiled with the counters of the fuzzer. lld, because gold cannot read
+# the debugging information of libFuzzer's archive.
+"$swift" build -c release --product hone-fuzz --scratch-path "$work/build" -Xswiftc -sanitize=fuzzer \
+  -Xswiftc -DHONE_LIBFUZZER -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
 fuzzer="$work/build/release/hone-fuzz"
 "$swift" build -c release --product hone-fuzz
 plain=.build/release/hone-fuzz

@@ -18,7 +18,7 @@ enum ProcessPeak {
     /// The most memory that was ever resident, in bytes; quickly.
     static var largest: Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss << 10
     }
 

@@ -10,7 +10,7 @@ import TextCore
         try HostileCorpus("jsonl").check(seconds: 0.2, growth: 16, count: 50)
         try HostileCorpus("json-array").check(seconds: 0.2, growth: 16, count: 10)
         try HostileCorpus("json").check(seconds: 0.2, growth: 16, count: 9)
-        for name in ["manifest", "training-state", "position", "rollouts", "judge-reply"] {
+        for name in ["manifest", "training-state", "position", "rollouts", "judge-reply", "verifiers"] {
             try HostileCorpus(name).check(seconds: 0.2, growth: 16, count: 3)
         }
     }

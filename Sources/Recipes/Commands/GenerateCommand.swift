@@ -113,7 +113,8 @@ struct GenerateCommand: ReportingCommand {
         var messages: [JSON] = []
         if let system { messages.append(["role": "system", "content": .string(system)]) }
         if terminal.isInteractive { terminal.write("> ") }
-        while let line = readLine() {
+        var lines = InputLines()
+        while let line = try lines.next() {
             if !line.isEmpty {
                 messages.append(["role": "user", "content": .string(line)])
                 let ids = try encoder.prompt(messages: messages, source: model)

@@ -7,6 +7,8 @@ public import TextCore
 /// A checkpoint whose every byte is what was written.
 public struct Checkpoint: Sendable {
     static let stateName = "state.json"
+    /// Bytes of the state: the rows in quarantine are most of it.
+    private static let stateLimit = 64 << 20
 
     /// Its folder: also a model or adapter folder.
     public let folder: URL
@@ -22,7 +24,9 @@ public struct Checkpoint: Sendable {
         let manifest = try Manifest(verifying: folder)
         let json: JSON
         do {
-            json = try JSON(parsing: DurableFiles.read(folder.appendingPathComponent(Self.stateName).path))
+            json = try JSON(
+                parsing: DurableFiles.read(
+                    folder.appendingPathComponent(Self.stateName).path, limit: Self.stateLimit))
             state = try TrainingState(json: json)
         } catch {
             throw TrainingError("\(Self.stateName): \(error)")

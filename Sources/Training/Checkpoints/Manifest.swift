@@ -6,6 +6,8 @@ import TextCore
 struct Manifest {
     static let name = "MANIFEST.json"
     static let format = 1
+    /// Bytes of it; it lists some files.
+    private static let sizeLimit = 16 << 20
     /// The member that holds the hash of the others, so that damage of the manifest itself is noticed too.
     private static let ownHash = "manifest_sha256"
 
@@ -47,7 +49,8 @@ struct Manifest {
             throw TrainingError("\(Self.name) is missing")
         }
         let json: JSON
-        do { json = try JSON(parsing: DurableFiles.read(url.path)) } catch let error as JSONError {
+        do { json = try JSON(parsing: DurableFiles.read(url.path, limit: Self.sizeLimit)) } catch let error as JSONError
+        {
             throw TrainingError("\(Self.name):\(error)")
         }
         guard json["format"]?.int == Self.format else {

@@ -144,7 +144,16 @@ struct DurableFiles: Sendable {
     private static let pieceSize = 1 << 20
 
     /// The bytes of a file.
-    static func read(_ path: String) throws -> [UInt8] {
+    ///
+    /// - Parameter limit: bytes that it may have; `nil` for a run's own log, which grows with the run.
+    static func read(_ path: String, limit: Int? = nil) throws -> [UInt8] {
+        if let limit {
+            do throws(RegularFile.Problem) {
+                return try RegularFile.bytes(at: path, limit: limit)
+            } catch {
+                throw TrainingError("\(path): \(error)")
+            }
+        }
         var bytes: [UInt8] = []
         try forEachChunk(of: path) { bytes.append(contentsOf: $0) }
         return bytes
@@ -152,9 +161,14 @@ struct DurableFiles: Sendable {
 
     /// Calls `body` with consecutive pieces of a file of at most a mebibyte.
     static func forEachChunk(of path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe in the place of a file of a checkpoint would be waited for, and a device never ends.
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { throw FileError(doing: "open", path) }
         defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw TrainingError("\(path) is no regular file")
+        }
         try withUnsafeTemporaryAllocation(byteCount: pieceSize, alignment: 64) { buffer in
             while true {
                 let count = Foundation.read(file, buffer.baseAddress, buffer.count)
