@@ -201,7 +201,8 @@ public struct RecordDecoder: Sendable {
         let keys = fields.keys
         throw fields.error(
             .option, message: "no format fits columns \(quotedList(keys))",
-            fix: "Say what they are, such as `columns: {prompt: \((keys.first ?? "question").clipped(to: 60)), completion: "
+            fix:
+                "Say what they are, such as `columns: {prompt: \((keys.first ?? "question").clipped(to: 60)), completion: "
                 + "\((keys.dropFirst().first ?? "answer").clipped(to: 60))}`, or set `format` to one of: "
                 + RecordFormat.all.map(\.name).joined(separator: ", ") + ".")
     }
