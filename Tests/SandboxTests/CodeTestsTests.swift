@@ -353,6 +353,10 @@ extension SandboxSuites {
             let right = RolloutScore(item: "r", sample: 0, total: 1, passed: true, parts: [], status: .scored)
             // 2 of 40 are 5 %, which is not more; one more is.
             #expect(watch.record([scores[0], [RolloutScore](repeating: right, count: 38)]) == .goOn)
+            // A run that goes on from a checkpoint goes on counting.
+            var resumed = FailureWatch()
+            resumed.restore(watch.state)
+            #expect(resumed == watch && resumed.sandboxFailures == 2)
             guard case .abort(let words) = watch.record([[scores[0][0]]]) else {
                 Issue.record("3 of 41 rollouts without a sandbox do not end the run")
                 return
