@@ -50,8 +50,8 @@ public enum ModelLoader {
         let model = try LanguageModel(configuration: configuration, files: files) { specification throws(ModelError) in
             let isMatrix = specification.shape.count > 1 && specification.name != LanguageModel.rewardHeadName
             let type = isMatrix ? dtype : .float32
-            if let entry = try checkpoint.nf4(named: specification.name, shape: specification.shape) {
-                let packed = Tensor(try entry.matrix())
+            if let entry = try checkpoint.quantized(named: specification.name, shape: specification.shape) {
+                let packed = try entry.packed()
                 return Parameter(specification.isBlockMatrix ? packed : packed.converted(to: type))
             }
             if let quantization, specification.isBlockMatrix {
@@ -85,12 +85,12 @@ public enum ModelLoader {
         for weight in configuration.weights {
             known.insert(weight.name)
             do {
-                if try checkpoint.nf4(named: weight.name, shape: weight.shape) != nil {
-                    known.formUnion(NF4Entry.companions(of: weight.name))
+                if try checkpoint.quantized(named: weight.name, shape: weight.shape) != nil {
+                    known.formUnion(Checkpoint.companions(of: weight.name))
                     continue
                 }
             } catch {
-                known.formUnion(NF4Entry.companions(of: weight.name))
+                known.formUnion(Checkpoint.companions(of: weight.name))
                 problems.append(error.description)
                 continue
             }

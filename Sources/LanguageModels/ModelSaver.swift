@@ -27,7 +27,7 @@ extension LanguageModel {
     /// The files that `save` writes, those of the tokenizer left out: they can be written elsewhere, and later.
     public func savedFiles(dtype: DType? = nil, shardLimit: Int = 5_000_000_000) -> [SavedFile] {
         let items = baseParameters.flatMap { name, parameter in
-            if dtype == nil, let matrix = parameter.value.quantized as? NF4Matrix { return matrix.items(name) }
+            if dtype == nil, let matrix = parameter.value.quantized { return matrix.items(of: name) }
             return [SafetensorsWriter.Item(name, parameter.value.detached, dtype: dtype)]
         }
         let configuration = savedConfiguration(

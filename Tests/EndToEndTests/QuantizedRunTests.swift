@@ -54,6 +54,25 @@ import TextCore
         #expect(resolved.contains("base_bits: 4") && resolved.contains("group_size: 64"))
     }
 
+    @Test func `eight bits are nearer to the base, are saved as they are, and are not taken for four`() throws {
+        guard let workspace = try Workspace() else { return }
+        let changes = Self.changes.merging(["adapter.base_bits": 8]) { $1 }
+        try workspace.writeRecipe(changes)
+        let result = try workspace.hone("train", "recipe.yaml", "--json")
+        #expect(result.status == 0, "\(result)")
+        let eight = try result.json()
+        func before(_ type: String) throws -> Double {
+            try workspace.writeRecipe(Self.changes.merging(["adapter.type": .string(type)]) { $1 }, to: "other.yaml")
+            return try loss(try json(workspace, "train", "other.yaml", "--set", "output_dir=runs/\(type)"), "before")
+        }
+        let (whole, four) = (try before("lora"), try before("qlora"))
+        #expect(try abs(loss(eight, "before") - whole) < abs(four - whole) / 4)
+        #expect(try loss(eight, "after") < loss(eight, "before") - 0.1)
+        let start = try #require(try workspace.events().first)
+        let weights = try #require(start["memory"]?["categories"]?.array?.first { $0["name"] == "weights" })
+        #expect(weights["note"]?.string?.contains("int8, embeddings bf16") == true, "\(weights)")
+    }
+
     @Test func `merging into the base's own weights is said to lose and measured`() throws {
         guard let workspace = try Workspace() else { return }
         try workspace.writeRecipe(Self.changes)

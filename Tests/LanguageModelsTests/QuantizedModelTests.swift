@@ -38,6 +38,56 @@ import TextCore
         #expect(try JSON(parsing: written.bytes(named: state)) == JSON(parsing: file.bytes(named: state)))
     }
 
+    /// What `bitsandbytes.functional.int8_vectorwise_quant` and `…_dequant` made of `original`.
+    @Test func eightBitsHaveTheBitsOfBitsAndBytes() throws {
+        let url = Self.fixtures.deletingLastPathComponent().appendingPathComponent("int8/matrix.safetensors")
+        let file = try SafetensorsFile(reading: url)
+        let original = try file.tensor(named: "original")
+        let theirs = try Int8Entry("layer.weight", shape: original.shape) {
+            file.entry(named: $0) == nil ? nil : file
+        }.matrix()
+        #expect(bits(Tensor(theirs)) == bits(try file.tensor(named: "dequantised")))
+        let ours = try #require(Quantization(format: .int8).quantized(original)?.quantized as? Int8Matrix)
+        let folder = try TemporaryFolder()
+        try SafetensorsWriter.write(ours.items("layer.weight"), to: folder.file("x.safetensors"))
+        let written = try SafetensorsFile(reading: folder.file("x.safetensors"))
+        for key in file.entries.map(\.name) where key.hasPrefix("layer") {
+            #expect(written.entry(named: key)?.type == file.entry(named: key)?.type, "\(key)")
+            #expect(written.entry(named: key)?.shape == file.entry(named: key)?.shape, "\(key)")
+            #expect(try written.bytes(named: key) == file.bytes(named: key), "\(key)")
+        }
+        #expect(written.entries.count == 3)
+    }
+
+    @Test func eightBitsAreSavedAndLoadedToTheSameBits() throws {
+        let source = Self.fixtures.appendingPathComponent("llama")
+        let base = try TemporaryFolder()
+        try ModelLoader.load(folder: source).save(to: base.url, dtype: .float32)
+        let quantization = Quantization(format: .int8)
+        let model = try ModelLoader.load(folder: base.url, quantization: quantization)
+        #expect(model.quantization == quantization)
+        let folder = try TemporaryFolder()
+        try model.save(to: folder.url)
+        let again = try ModelLoader.load(folder: folder.url)
+        #expect(again.files.configuration["quantization_config"]?["load_in_8bit"] == true)
+        for (first, second) in zip(model.baseParameters, again.baseParameters) {
+            #expect(first.name == second.name && bits(first.parameter.value) == bits(second.parameter.value))
+        }
+        // A scale that is missing is told of by name, before anything is read.
+        let weights = folder.url.appendingPathComponent("model.safetensors")
+        let file = try SafetensorsFile(reading: weights)
+        let name = try #require(file.entries.first { $0.type == "I8" }?.name)
+        let scale = Int8Entry.scaleKey(name)
+        #expect(file.entry(named: scale)?.type == "F32")
+        #expect {
+            _ = try Int8Entry(name, shape: file.entry(named: name)?.shape ?? []) {
+                $0 == scale || file.entry(named: $0) == nil ? nil : file
+            }
+        } throws: {
+            "\($0)".contains("tensor \(scale) F32")
+        }
+    }
+
     @Test func aFolderOfTransformersLoadsAsItIs() throws {
         let folder = Self.fixtures.appendingPathComponent("llama")
         let model = try ModelLoader.load(folder: folder)
@@ -259,7 +309,6 @@ import TextCore
             #"{"quant_method": "gptq", "bits": 4}"#,
             "the weights are quantised with gptq; Hone reads those of bitsandbytes"
         ),
-        (#"{"quant_method": "bitsandbytes", "load_in_8bit": true}"#, "`quantization_config.load_in_8bit` is true"),
         (
             #"{"quant_method": "bitsandbytes", "load_in_4bit": true}"#,
             "`quantization_config.bnb_4bit_quant_type` is fp4"

@@ -475,16 +475,27 @@ extension BadRecipe {
                 #"recipe.yaml:4:29: adapter.rank is written, but adapter.type is full. Full fine-tuning changes all weights and has no adapter to apply it to. Remove it, or write `type: lora`."#
             ]),
         BadRecipe(
-            "eight bits and a group of 48",
+            "three bits and a group of 48",
             #"""
             schema: 1
             model: model
             data: rows.jsonl
-            adapter: {type: qlora, base_bits: 8, group_size: 48}
+            adapter: {type: qlora, base_bits: 3, group_size: 48}
             """#,
             [
-                #"recipe.yaml:4:35: adapter.base_bits is 8, but this version has bases of 4 bits. Another precision would be another run than the recipe describes. Write `base_bits: 4`, or `type: lora` for a base of 16 or 32 bits."#,
+                #"recipe.yaml:4:35: adapter.base_bits is 3, but there are bases of 4 and of 8 bits. Another precision would be another run than the recipe describes. Write `base_bits: 4` or `base_bits: 8`, or `type: lora` for a base of 16 or 32 bits."#,
                 #"recipe.yaml:4:50: adapter.group_size is 48, but it must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096. NF4 has blocks of these sizes. Write `group_size: 64`, or leave it out."#,
+            ]),
+        BadRecipe(
+            "eight bits in groups",
+            #"""
+            schema: 1
+            model: model
+            data: rows.jsonl
+            adapter: {type: qlora, base_bits: 8, group_size: 64}
+            """#,
+            [
+                #"recipe.yaml:4:50: adapter.group_size is written, but adapter.base_bits is 8. In 8 bits every row has a scale of its own. Remove it, or write `base_bits: 4`."#
             ]),
         BadRecipe(
             "bits of a base that is not quantised",

@@ -40,6 +40,33 @@ import Testing
         }
     }
 
+    @Test func eightBitsAreARowsLargestMagnitudeIn127Steps() throws {
+        // Halves of a step go to the even one.
+        let row: [Float] = [-127, 127, 1, 0.5, 1.5, -2.5, 0, 126.6]
+        let matrix = Tensor(row + row.map { $0 * 0x1p-130 } + Array(repeating: 0, count: 8), shape: [3, 8])
+        let packed = try #require(Quantization(format: .int8).quantized(matrix))
+        let expected: [Float] = [-127, 127, 1, 0, 2, -2, 0, 127]
+        #expect(zip(packed.scalars, expected).allSatisfy { abs($0 - $1) < 1e-4 })
+        #expect(packed.scalars.suffix(8).allSatisfy { $0 == 0 })
+        #expect(packed.scalars.allSatisfy(\.isFinite))
+        #expect(packed.storedByteCount == 24 + 12 && packed.dtype == .quantized)
+        #expect(Quantization(format: .int8).quantized(Tensor([.nan, 1], shape: [1, 2])) == nil)
+    }
+
+    @Test(arguments: [DType.float32, .bfloat16])
+    func partsOfEightBitsAreThoseOfTheWhole(type: DType) throws {
+        let weight = Self.weight([7, 1100])
+        let packed = try #require(Quantization(format: .int8).quantized(weight)?.quantized as? Int8Matrix)
+        let whole = Tensor(packed.numbers, shape: [7, 1100]).converted(to: type).converted(to: .float32).scalars
+        for (rows, columns) in [(0..<7, 0..<1100), (2..<5, 16..<1100), (6..<7, 512..<513)] {
+            let part = Tensor([rows.count, columns.count], dtype: type) {
+                packed.unpack(rows: rows, columns: columns, as: type, into: $0, stride: columns.count)
+            }.converted(to: .float32).scalars
+            let expected = rows.flatMap { row in columns.map { whole[row * 1100 + $0] } }
+            #expect(part == expected)
+        }
+    }
+
     @Test func takesFourAndAnEighthBitsForAWeight() throws {
         let packed = try #require(Quantization().quantized(Self.weight([512, 512])))
         // 4 bits of code, 8/64 of scale, 32/(64 · 256) of the scales' scales, and the map of 1,024 bytes.

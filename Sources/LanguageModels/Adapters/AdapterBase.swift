@@ -18,7 +18,7 @@ extension Quantization {
         guard let text = try SafetensorsFile(reading: url).metadata[Self.key] else { return nil }
         let json = try? JSON(parsing: Array(text.utf8), limits: JSONLimits(depth: 2, bytes: 1 << 12))
         guard let json, let format = json["format"]?.string.flatMap(Format.init), let size = json["block_size"]?.int,
-            Self.blockSizes.contains(size), let isDouble = json["quantizes_scales"]?.bool,
+            format == .nf4 ? Self.blockSizes.contains(size) : size == 0, let isDouble = json["quantizes_scales"]?.bool,
             let type = json["number_type"]?.string.flatMap(DType.init), DType.numbers.contains(type)
         else {
             throw ModelError(

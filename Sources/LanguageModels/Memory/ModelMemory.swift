@@ -18,6 +18,8 @@ package struct ModelMemory {
         /// NF4 with double quantisation, the embeddings in bf16: half a byte a number, a byte for each group, and a
         /// `float32` for each 256 groups.
         case nf4(groupSize: Int)
+        /// Int8, the embeddings in bf16: a byte a number and a `float32` for each row.
+        case int8
     }
 
     package let configuration: DecoderConfiguration
@@ -75,9 +77,11 @@ package struct ModelMemory {
             switch storage {
             case .float32: return total + 4 * count
             case .bfloat16: return total + 2 * count
-            case .nf4(let group):
+            case .nf4, .int8:
                 let isEmbedding = weight.name == "model.embed_tokens.weight" || weight.name == "lm_head.weight"
-                return total + (isEmbedding ? 2 * count : count / 2 + count / group + count / group / 64)
+                if isEmbedding { return total + 2 * count }
+                guard case .nf4(let group) = storage else { return total + count + 4 * weight.shape[0] }
+                return total + count / 2 + count / group + count / group / 64
             }
         }
     }

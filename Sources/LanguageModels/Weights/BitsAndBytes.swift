@@ -184,7 +184,8 @@ extension NF4Matrix {
 extension Quantization {
     /// `quantization_config` of a `config.json` whose weights are in this.
     var configuration: JSON {
-        [
+        if format == .int8 { return ["quant_method": "bitsandbytes", "load_in_4bit": false, "load_in_8bit": true] }
+        return [
             "quant_method": "bitsandbytes", "load_in_4bit": true, "load_in_8bit": false, "bnb_4bit_quant_type": "nf4",
             "bnb_4bit_use_double_quant": .bool(quantizesScales), "bnb_4bit_quant_storage": "uint8",
             "bnb_4bit_compute_dtype": .string(numberType.rawValue),
@@ -203,12 +204,10 @@ extension ConfigurationReader {
         guard method == "bitsandbytes" else {
             return problem(
                 "`quantization_config` says that the weights are quantised with \(method); Hone reads those of "
-                    + "bitsandbytes in 4 bits (nf4). Else \(otherwise)")
+                    + "bitsandbytes in 4 bits (nf4) and 8. Else \(otherwise)")
         }
-        if settings["load_in_8bit"] == true {
-            problem(
-                "`quantization_config.load_in_8bit` is true; Hone reads bitsandbytes' 4 bits (nf4). Else \(otherwise)")
-        } else if let type = settings["bnb_4bit_quant_type"]?.string ?? Optional("fp4"), type != "nf4" {
+        if settings["load_in_8bit"] == true { return }
+        if let type = settings["bnb_4bit_quant_type"]?.string ?? Optional("fp4"), type != "nf4" {
             problem("`quantization_config.bnb_4bit_quant_type` is \(type); Hone reads nf4. Else \(otherwise)")
         }
     }

@@ -34,12 +34,19 @@ struct Checkpoint {
 
     func entry(named name: String) -> SafetensorsFile.Entry? { index[name].map { entries[$0].entry } }
 
-    /// The matrix of that name in NF4; `nil` if the checkpoint does not have it quantised.
+    /// The matrix of that name as it is quantised; `nil` if the checkpoint does not have it so.
     ///
     /// - Throws: `ModelError` if its parts are missing or do not fit each other or the shape.
-    func nf4(named name: String, shape: [Int]) throws(ModelError) -> NF4Entry? {
-        guard index[NF4Entry.stateKey(name)] != nil else { return nil }
-        return try NF4Entry(name, shape: shape) { key in index[key].map { entries[$0].file } }
+    func quantized(named name: String, shape: [Int]) throws(ModelError) -> (any QuantizedEntry)? {
+        let file = { (key: String) in index[key].map { entries[$0].file } }
+        if index[NF4Entry.stateKey(name)] != nil { return try NF4Entry(name, shape: shape, in: file) }
+        if entry(named: name)?.type == "I8" { return try Int8Entry(name, shape: shape, in: file) }
+        return nil
+    }
+
+    /// Everything that may stand beside the codes of a weight.
+    static func companions(of name: String) -> [String] {
+        NF4Entry.companions(of: name) + Int8Entry.companions(of: name)
     }
 
     /// The same, in the numbers of the file and copied: none of the file stays in memory.

@@ -33,11 +33,11 @@ public enum SafetensorsWriter {
             content = .numbers(tensor, dtype)
         }
 
-        /// Bytes, of type `U8`.
-        init(_ name: String, bytes: Storage, shape: [Int]) {
+        /// Bytes, of type `U8` unless said otherwise.
+        init(_ name: String, bytes: Storage, shape: [Int], type: String = "U8") {
             self.name = name
             self.shape = shape
-            type = "U8"
+            self.type = type
             byteCount = bytes.byteCount
             content = .bytes(bytes)
         }

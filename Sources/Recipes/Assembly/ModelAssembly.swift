@@ -71,15 +71,22 @@ enum ModelAssembly {
     /// A folder may hold quantised weights of its own.
     private static func checkQuantization(_ model: LanguageModel, _ loaded: LoadedRecipe) throws {
         guard let quantization = model.quantization else { return }
-        let adapter = loaded.recipe.adapter
+        let (adapter, bits) = (loaded.recipe.adapter, quantization.format.bits)
         let path = loaded.recipe.model.path?.absolute ?? ""
         if adapter.type == .full {
             throw loaded.problem(
-                at: "adapter.type", "adapter.type is full, but the weights of \(path) are in 4 bits",
-                why: "Updates are far smaller than the steps between sixteen levels",
+                at: "adapter.type", "adapter.type is full, but the weights of \(path) are in \(bits) bits",
+                why: "Updates are far smaller than the steps between \(1 << bits) levels",
                 fix: "Write `adapter: qlora`, or take the model that is not quantised")
         }
-        if adapter.type == .qlora, adapter.groupSize != quantization.blockSize {
+        if adapter.type == .qlora, adapter.baseBits != bits {
+            throw loaded.problem(
+                at: "adapter.base_bits",
+                "adapter.base_bits is \(adapter.baseBits), but the weights of \(path) are quantised already, to "
+                    + "\(bits) bits",
+                why: "They are used as they are", fix: "Write `base_bits: \(bits)`")
+        }
+        if adapter.type == .qlora, quantization.format == .nf4, adapter.groupSize != quantization.blockSize {
             throw loaded.problem(
                 at: "adapter.group_size",
                 "adapter.group_size is \(adapter.groupSize), but the weights of \(path) are quantised already, in blocks "
@@ -99,7 +106,8 @@ extension Recipe {
 extension AdapterSettings {
     /// How the base is quantised; `nil` if it is not.
     func quantization(numberType: DType) -> Quantization? {
-        type == .qlora ? Quantization(blockSize: groupSize, numberType: numberType) : nil
+        guard type == .qlora else { return nil }
+        return Quantization(format: baseBits == 4 ? .nf4 : .int8, blockSize: groupSize, numberType: numberType)
     }
 
     /// The same in PEFT's words.

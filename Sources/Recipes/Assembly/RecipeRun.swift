@@ -345,8 +345,8 @@ struct RecipeRun<Trained: Method> {
     private func storage(of model: LanguageModel) -> String {
         let isWide = model.outputEmbedding.value.dtype == .float32
         guard let quantization = model.quantization else { return isWide ? "float32" : "bf16 base, float32 adapter" }
-        return "\(quantization.format.rawValue) blocks of \(quantization.blockSize), "
-            + "\(isWide ? "float32" : "bf16") embeddings, float32 adapter; "
+        let parts = quantization.format == .nf4 ? "nf4 blocks of \(quantization.blockSize)" : "int8 rows"
+        return "\(parts), " + "\(isWide ? "float32" : "bf16") embeddings, float32 adapter; "
             + "\(grouped(model.storedByteCount >> 10)) KiB"
     }
 

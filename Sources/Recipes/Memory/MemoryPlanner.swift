@@ -323,7 +323,7 @@ extension Recipe {
     var frozenStorage: ModelMemory.FrozenStorage {
         switch adapter.type {
         case .full: .float32
-        case .qlora: .nf4(groupSize: adapter.groupSize)
+        case .qlora: adapter.baseBits == 4 ? .nf4(groupSize: adapter.groupSize) : .int8
         default: precision == .bfloat16 ? .bfloat16 : .float32
         }
     }
@@ -335,6 +335,7 @@ extension ModelMemory.FrozenStorage {
         case .float32: "float32"
         case .bfloat16: "bf16"
         case .nf4: "NF4, embeddings bf16"
+        case .int8: "int8, embeddings bf16"
         }
     }
 }

@@ -60,10 +60,11 @@ extension AdapterSettings: RecipeSection {
                 "`all-linear`, a list of layer names, or a regular expression on whole names."),
             Field("layers", \.layers, "`all`, or a list of block positions from 0.", in: .notNegative),
             Field("rslora", \.rslora, "Scale by alpha / √rank instead of alpha / rank."),
-            Field("base_bits", \.baseBits, "Of type qlora: bits of a frozen weight of the blocks; 4 (NF4)."),
+            Field(
+                "base_bits", \.baseBits, "Of type qlora: bits of a frozen weight of the blocks: 4 (NF4) or 8 (int8)."),
             Field(
                 "group_size", \.groupSize,
-                "Of type qlora: weights that share a scale, a power of two from 32 to 4096."),
+                "Of type qlora in 4 bits: weights that share a scale, a power of two from 32 to 4096."),
             Field("init_from", \.initFrom, "Folder of an adapter (PEFT layout) to start from.", exists: .folder),
         ])
 
@@ -94,11 +95,20 @@ extension AdapterSettings: RecipeSection {
             (baseBits, groupSize) = (4, 64)
             return
         }
+        if baseBits == 8 {
+            if decoder.isWritten("group_size") {
+                decoder.report(
+                    "group_size", "adapter.group_size is written, but adapter.base_bits is 8",
+                    why: "In 8 bits every row has a scale of its own", fix: "Remove it, or write `base_bits: 4`")
+            }
+            groupSize = 64
+            return
+        }
         if baseBits != 4 {
             decoder.report(
-                "base_bits", "adapter.base_bits is \(baseBits), but this version has bases of 4 bits",
+                "base_bits", "adapter.base_bits is \(baseBits), but there are bases of 4 and of 8 bits",
                 why: "Another precision would be another run than the recipe describes",
-                fix: "Write `base_bits: 4`, or `type: lora` for a base of 16 or 32 bits")
+                fix: "Write `base_bits: 4` or `base_bits: 8`, or `type: lora` for a base of 16 or 32 bits")
         }
         if !Quantization.blockSizes.contains(groupSize) {
             decoder.report(

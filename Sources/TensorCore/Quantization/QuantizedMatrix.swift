@@ -24,15 +24,21 @@ public struct Quantization: Sendable, Hashable {
     public enum Format: String, Sendable, CaseIterable {
         /// Four bits: sixteen levels that fit a normal distribution (Dettmers et al., "QLoRA", 2023).
         case nf4
+        /// Eight bits: whole numbers times the scale of their row (Dettmers et al., "LLM.int8()", 2022).
+        case int8
+
+        /// Bits of a code.
+        public var bits: Int { self == .nf4 ? 4 : 8 }
     }
 
     /// What the codes mean.
     public var format: Format
-    /// Weights that share a scale: a power of two from 32 to 4096.
+    /// Weights that share a scale, of NF4: a power of two from 32 to 4096. 0 for a scale for each row.
     public var blockSize: Int
-    /// Whether scales are quantised too, to 8 bits.
+    /// Whether scales are quantised too, to 8 bits, which those of int8 are not.
     public var quantizesScales: Bool
-    /// To what type the numbers that the codes stand for are rounded, as those of the matrix were before.
+    /// To what type the numbers that the codes of NF4 stand for are rounded, as those of the matrix were before. Those of int8
+    /// are not rounded; it is then the type of matrices that are not quantised.
     public var numberType: DType
 
     /// Block sizes that bitsandbytes has.
@@ -43,18 +49,19 @@ public struct Quantization: Sendable, Hashable {
         format: Format = .nf4, blockSize: Int = 64, quantizesScales: Bool = true, numberType: DType = .float32
     ) {
         self.format = format
-        self.blockSize = blockSize
-        self.quantizesScales = quantizesScales
+        self.blockSize = format == .nf4 ? blockSize : 0
+        self.quantizesScales = format == .nf4 && quantizesScales
         self.numberType = numberType
     }
 
     /// A matrix in the format; `nil` if a number of it is infinite or NaN.
     ///
-    /// - Parameter matrix: [out, in], of any type; it is rounded to `numberType` first.
-    /// - Precondition: the block size is one of `blockSizes`, and the number type is not `quantized`.
+    /// - Parameter matrix: [out, in], of any type; for NF4 it is rounded to `numberType` first.
+    /// - Precondition: the block size of NF4 is one of `blockSizes`, and the number type is not `quantized`.
     public func quantized(_ matrix: Tensor) -> Tensor? {
         switch format {
         case .nf4: NF4Matrix(matrix, self).map { Tensor($0) }
+        case .int8: Int8Matrix(matrix, self).map { Tensor($0) }
         }
     }
 }

@@ -25,6 +25,9 @@ extension OperationSample {
         quantized(
             "linear, quantised, blocks across rows", rows: 40, outputs: 9, depth: 33,
             Quantization(blockSize: 32, quantizesScales: false, numberType: .bfloat16)),
+        quantized(
+            "linear, quantised to eight bits", rows: 40, outputs: 9, depth: 530,
+            Quantization(format: .int8, numberType: .bfloat16)),
     ]
 
     /// The reference multiplies with the numbers that the codes stand for, found code by code.
@@ -34,10 +37,21 @@ extension OperationSample {
         let weight = Tensor.uniform(
             [outputs, depth], from: -1, to: 1, stream: RandomStream(seed: 3, purpose: "weight of " + name))
         let packed = quantization.quantized(weight) ?? weight
-        let numbers = (packed.quantized as? NF4Matrix)?.numbers.map(Double.init) ?? []
+        let numbers = ((packed.quantized as? NF4Matrix)?.numbers ?? (packed.quantized as? Int8Matrix)?.numbers ?? [])
+            .map(Double.init)
         return OperationSample(
             name, inputs: [.random([rows, depth])], apply: { [TensorCore.linear($0[0], packed)] },
             reference: { [Self.linear($0[0], numbers, depth: depth, bias: nil)] })
+    }
+}
+
+extension Int8Matrix {
+    /// Every number, in the way the format is defined: slow, to compare with.
+    package var numbers: [Float] {
+        let codes = codes.pointer.assumingMemoryBound(to: Int8.self)
+        return (0..<shape[0] * shape[1]).map { place in
+            Float(codes[place]) * scales.scalars[place / shape[1]] * Self.step
+        }
     }
 }
 
