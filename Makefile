@@ -1,10 +1,11 @@
 # make quickstart   install what is missing, build, train the embedded default, show before and after
 # make test         all tests (release)            make lint     formatting, as CI checks it
+# make soak         the long variants of the tests      make fuzz     all readers of outside input (SECONDS=60 each)
 # make bench        speed and memory; PEERS=venv puts PyTorch beside it
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build dependencies quickstart banking77 gsm8k-preference test format lint bench clean
+.PHONY: build dependencies quickstart banking77 gsm8k-preference test soak fuzz format lint bench clean
 
 SWIFT ?= swift
 HONE := .build/release/hone
@@ -50,6 +51,13 @@ test: dependencies
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build --skip EndToEndTests
 	$(SWIFT) test -c release --skip-build --filter EndToEndTests
+
+# Hours rather than minutes: kills, mutations and sandboxes by the hundred.
+soak: export HONE_SOAK = 1
+soak: test
+
+fuzz: dependencies
+	SWIFT=$(SWIFT) Tests/fuzz.sh $(or $(SECONDS),60) $(TARGETS)
 
 format:
 	$(SWIFT) format -i -r Package.swift Sources Tests

@@ -169,6 +169,8 @@ static pid_t clone_process(unsigned long flags) {
 
 static int make_folder(const configuration *settings, running *one, int number, uid_t user, failure *failure) {
     snprintf(one->folder, sizeof one->folder, "job-%d-%d", getpid(), number);
+    // Another supervisor that ended may have removed it.
+    if (mkdir(settings->folder, 0711) == 0) chmod(settings->folder, 0711);
     int parent = open(settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0) return failed(failure, "open", settings->folder);
     remove_folder(parent, one->folder);
@@ -565,6 +567,8 @@ static _Noreturn void serve(const configuration *settings) {
         run(settings, &request, &answer);
         free(message);
     }
+    // A run that was killed has not removed it; of several supervisors, the last that ends does.
+    if (!has_namespaces(settings)) rmdir(settings->folder);
     _exit(0);
 }
 

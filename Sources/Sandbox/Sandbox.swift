@@ -56,6 +56,8 @@ public final class Sandbox: Sendable {
                 refused.append(probe)
                 continue
             }
+            // With a root of its own no program works there, and a process may end before it can remove it.
+            if way.tier == .a { try? FileManager.default.removeItem(at: folder) }
             self.plan = plan
             self.slots = max(1, slots ?? ProcessInfo.processInfo.activeProcessorCount)
             tier = way.tier

@@ -68,6 +68,8 @@ public struct SandboxProbe: Sendable, Hashable, CustomStringConvertible {
 
     /// Runs a program that writes a file of its own, and reads one that is not: the full set-up, from end to end.
     private static func check(_ supervisor: Supervisor, _ plan: Supervisor.Plan) throws(SandboxFailure) {
+        // A supervisor that was tried before has removed it.
+        if mkdir(plan.folder, 0o711) == 0 { chmod(plan.folder, 0o711) }
         let secret = "\(plan.folder)/canary-\(UInt32.random(in: 0 ... .max))"
         guard FileManager.default.createFile(atPath: secret, contents: Data("seen\n".utf8)),
             chmod(secret, 0o644) == 0

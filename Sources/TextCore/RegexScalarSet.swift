@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A set of Unicode scalars, as sorted ranges that neither touch nor overlap.
 struct ScalarSet: Hashable, Sendable {
     private(set) var ranges: [ClosedRange<UInt32>]
@@ -91,6 +93,16 @@ extension ScalarSet {
     /// `nil` for an unknown name. Case, spaces, `_` and `-` do not count.
     static func property(_ name: String) -> ScalarSet? {
         let key = name.lowercased().filter { !" _-".contains($0) }
+        if let known = properties.withLock({ $0[key] }) { return known }
+        guard let found = lookUp(key) else { return nil }
+        properties.withLock { $0[key] = found }
+        return found
+    }
+
+    /// Sets that were asked for before: to find one takes milliseconds, and a pattern may name it a thousand times.
+    private static let properties = Mutex<[String: ScalarSet]>([:])
+
+    private static func lookUp(_ key: String) -> ScalarSet? {
         if let categories = categoryNames[key] { return CategoryTable.shared.set { categories.contains($0) } }
         switch key {
         case "any": return everything

@@ -114,6 +114,6 @@ struct Outcome: Sendable {
         "RecipeError", "RegexError", "RolloutLineError", "SchemaError", "TemplateError", "TokenizationError",
         "TrainingError", "VerifierFailure",
     ]
-    /// A person reads it; an input is not repeated whole.
-    private static let longestMessage = 32 << 10
+    /// A person reads it, and a recipe may have a hundred problems; an input is not repeated whole.
+    private static let longestMessage = 64 << 10
 }

@@ -37,6 +37,8 @@ struct Worker {
             let bytes = (inputs % 2 == 0 ? waiting.popFirst() : nil) ?? mutator.input()
             let input = Input(bytes, target, in: folder.url)
             try Input.write(bytes, to: scratch.appending(path: Self.inputName))
+            // To make an input may take more memory than to read it; that is not the reader's.
+            let allowed = max(target.memoryLimit << 20, ProcessPeak.largest)
             let start = ProcessPeak.seconds
             watchdog.begin()
             do {
@@ -47,7 +49,7 @@ struct Worker {
             watchdog.end()
             slowest = max(slowest, ProcessPeak.seconds - start)
             inputs += 1
-            if ProcessPeak.largest > target.memoryLimit << 20 {
+            if ProcessPeak.largest > allowed {
                 return found("holds \(ProcessPeak.largest >> 20) MiB, and \(target.memoryLimit) are allowed")
             }
         }

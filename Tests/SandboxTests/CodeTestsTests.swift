@@ -273,6 +273,21 @@ extension SandboxSuites {
             }
         }
 
+        @Test(
+            "X5 sbx.verdict_forgery: an answer that brings built-ins or helpers of its own decides no test with them",
+            .enabled(if: hasPython))
+        func ownBuiltinsDecideNothing() async throws {
+            let answer =
+                "def f(x): return []\ndef set(x): return 0\ndef all(x): return True\ndef check(x): return True\n"
+            for test in [
+                "assert set(f(1)) == set([1])", "assert all([f(1) == [1]])",
+                "def check(candidate):\n    assert candidate(1) == [1]",
+            ] {
+                let score = try await TestSandboxes.verdict(answer, ["tests": .string(test), "entry_point": "f"])
+                #expect(score?.passed == false, "\(test)")
+            }
+        }
+
         @Test("X5 sbx.verdict_forgery: a test that never uses the answer passes nothing", .enabled(if: hasPython))
         func emptyTestsPassNothing() async throws {
             for test in ["assert True", "def check(candidate): pass", "import solution"] {
@@ -309,9 +324,9 @@ extension SandboxSuites {
                 #expect(score?.passed == true, "\(reference.text()): \(score?.note ?? "")")
             }
             let nothing: JSON = ["function": "f", "cases": [["args": []]]]
-        #expect(try await TestSandboxes.verdict("def f(): pass", nothing)?.passed == true)
-        #expect(try await TestSandboxes.verdict("def f(): return 0", nothing)?.passed == false)
-        let method = "class Solution:\n    def add(self, a, b): return a + b"
+            #expect(try await TestSandboxes.verdict("def f(): pass", nothing)?.passed == true)
+            #expect(try await TestSandboxes.verdict("def f(): return 0", nothing)?.passed == false)
+            let method = "class Solution:\n    def add(self, a, b): return a + b"
             #expect(try await TestSandboxes.verdict(method, named)?.passed == true)
         }
 
@@ -338,6 +353,10 @@ extension SandboxSuites {
             let right = RolloutScore(item: "r", sample: 0, total: 1, passed: true, parts: [], status: .scored)
             // 2 of 40 are 5 %, which is not more; one more is.
             #expect(watch.record([scores[0], [RolloutScore](repeating: right, count: 38)]) == .goOn)
+            // A run that goes on from a checkpoint goes on counting.
+            var resumed = FailureWatch()
+            resumed.restore(watch.state)
+            #expect(resumed == watch && resumed.sandboxFailures == 2)
             guard case .abort(let words) = watch.record([[scores[0][0]]]) else {
                 Issue.record("3 of 41 rollouts without a sandbox do not end the run")
                 return

@@ -201,10 +201,15 @@ public struct RecordDecoder: Sendable {
         let keys = fields.keys
         throw fields.error(
             .option, message: "no format fits columns \(quotedList(keys))",
-            fix: "Say what they are, such as `columns: {prompt: \(keys.first ?? "question"), completion: "
-                + "\(keys.dropFirst().first ?? "answer")}`, or set `format` to one of: "
+            fix:
+                "Say what they are, such as `columns: {prompt: \((keys.first ?? "question").clipped(to: 60)), completion: "
+                + "\((keys.dropFirst().first ?? "answer").clipped(to: 60))}`, or set `format` to one of: "
                 + RecordFormat.all.map(\.name).joined(separator: ", ") + ".")
     }
 }
 
-private func quotedList(_ names: [String]) -> String { names.map { "'\($0)'" }.joined(separator: ", ") }
+/// At most eight, and the beginnings of long ones.
+private func quotedList(_ names: [String]) -> String {
+    names.prefix(8).map { "'\($0.clipped(to: 60))'" }.joined(separator: ", ")
+        + (names.count > 8 ? " and \(names.count - 8) more" : "")
+}

@@ -91,6 +91,7 @@ public struct FailureWatch: Sendable, Hashable {
             return .object(OrderedDictionary(sorted, uniquingKeysWith: { $1 }))
         }
         return [
+            "rollouts": .integer(rollouts), "sandbox_failures": .integer(sandboxFailures),
             "lost_steps": .integer(lostSteps), "quarantined": .array(quarantined.map { .string($0) }),
             "crashes": counts(crashes), "messages": counts(messages),
         ]
@@ -101,7 +102,10 @@ public struct FailureWatch: Sendable, Hashable {
         func counts(_ name: String) -> [String: Int] {
             (state[name]?.object ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.int }
         }
-        lostSteps = max(0, state["lost_steps"]?.int ?? 0)
+        func count(_ name: String) -> Int { min(max(0, state[name]?.int ?? 0), 1 << 53) }
+        rollouts = count("rollouts")
+        sandboxFailures = count("sandbox_failures")
+        lostSteps = count("lost_steps")
         quarantined = (state["quarantined"]?.array ?? []).compactMap(\.string)
         crashes = counts("crashes")
         messages = counts("messages")

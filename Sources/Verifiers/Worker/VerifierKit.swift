@@ -7,7 +7,7 @@ struct VerifierKit: Sendable {
     /// The modules that `Verifiers` is made of.
     private static let modules = ["Verifiers", "TextCore", "OrderedCollections", "InternalCollectionsUtilities"]
     /// Modules in C that those use inside only; the compiler wants to know that they exist, and no more.
-    static let plainModules = ["CSpawn"]
+    static let plainModules = ["CHashes", "CSpawn"]
 
     /// Where the `.swiftmodule` files are.
     var moduleFolder: URL
