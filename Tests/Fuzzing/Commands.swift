@@ -142,10 +142,11 @@ struct Reading {
 final class ScratchFolder {
     let url: URL
 
-    /// In memory where the system has a file system there.
-    init() throws {
+    /// - Parameter parent: the folder around it; else in memory, where the system has a file system there.
+    init(in parent: URL? = nil) throws {
         let memory = URL(fileURLWithPath: "/dev/shm")
-        let parent = access(memory.path, W_OK) == 0 ? memory : FileManager.default.temporaryDirectory
+        let parent =
+            parent ?? (access(memory.path, W_OK) == 0 ? memory : FileManager.default.temporaryDirectory)
         url = parent.appending(path: "hone-fuzz-\(getpid())-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }

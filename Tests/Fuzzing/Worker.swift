@@ -22,7 +22,8 @@ struct Worker {
     func run() throws -> Int32 {
         let seeds = try target.samples() + Self.files(corpus.appending(path: target.corpus))
         var mutator = Mutator(target: target, random: Randomness(seed: seed), seeds: seeds)
-        let folder = try ScratchFolder()
+        // Inside the supervisor's, which removes it when this process cannot.
+        let folder = try ScratchFolder(in: scratch)
         let scratch = scratch
         let watchdog = Watchdog { message in
             Self.note(["found": .string(message)], in: scratch)
