@@ -48,7 +48,7 @@ import Testing
         let expected: [Float] = [-127, 127, 1, 0, 2, -2, 0, 127]
         #expect(zip(packed.scalars, expected).allSatisfy { abs($0 - $1) < 1e-4 })
         #expect(packed.scalars.suffix(8).allSatisfy { $0 == 0 })
-        #expect(packed.scalars.allSatisfy(\.isFinite))
+        #expect(packed.scalars.allSatisfy { $0.isFinite })
         #expect(packed.storedByteCount == 24 + 12 && packed.dtype == .quantized)
         #expect(Quantization(format: .int8).quantized(Tensor([.nan, 1], shape: [1, 2])) == nil)
     }

@@ -1,3 +1,4 @@
+import Foundation
 package import TensorCore
 
 /// A matrix that a checkpoint has quantised, with everything that stands beside its codes.

@@ -1,4 +1,4 @@
-package import CKernels
+import CKernels
 
 /// A matrix in eight bits: whole numbers from −127 to 127, and for each row a scale, its largest magnitude. A weight is
 /// code · scale · (1 / 127) (Dettmers et al., "LLM.int8()", 2022, whose outliers concern inputs, which Hone does not

@@ -37,11 +37,11 @@ extension OperationSample {
         let weight = Tensor.uniform(
             [outputs, depth], from: -1, to: 1, stream: RandomStream(seed: 3, purpose: "weight of " + name))
         let packed = quantization.quantized(weight) ?? weight
-        let numbers = ((packed.quantized as? NF4Matrix)?.numbers ?? (packed.quantized as? Int8Matrix)?.numbers ?? [])
-            .map(Double.init)
+        let numbers: [Float] =
+            (packed.quantized as? NF4Matrix)?.numbers ?? (packed.quantized as? Int8Matrix)?.numbers ?? []
         return OperationSample(
             name, inputs: [.random([rows, depth])], apply: { [TensorCore.linear($0[0], packed)] },
-            reference: { [Self.linear($0[0], numbers, depth: depth, bias: nil)] })
+            reference: { [Self.linear($0[0], numbers.map { Double($0) }, depth: depth, bias: nil)] })
     }
 }
 
