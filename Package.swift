@@ -3,9 +3,9 @@ import PackageDescription
 
 // Layers, lowest first; a target imports lower layers only (README.md has the map).
 //
-//   0  CHashes, CKernels, COpenBLAS, CSandbox, CSpawn, CStacks, CZstd, TextCore
-//   1  TensorCore, Tokenization, ShardIO, Verifiers, Sandbox, Judges, Datasets
-//   2  LanguageModels                     3  Training
+//   0  CHashes, CKernels, COpenBLAS, CSandbox, CSpawn, CStacks, CZstd, Statistics, TextCore
+//   1  TensorCore, Tokenization, ShardIO, Verifiers, Sandbox, Judges, Datasets, Reports
+//   2  LanguageModels, DataChecks, Decisions            3  Training
 //   4  SFT, DPO, RFT, Evaluation                  5  Recipes                     6  HoneCLI (the executable `hone`)
 let package = Package(
     name: "Hone",
@@ -19,6 +19,9 @@ let package = Package(
         .library(name: "ShardIO", targets: ["ShardIO"]),
         .library(name: "Verifiers", targets: ["Verifiers"]),
         .library(name: "Sandbox", targets: ["Sandbox"]),
+        .library(name: "Statistics", targets: ["Statistics"]),
+        .library(name: "Reports", targets: ["Reports"]),
+        .library(name: "DataChecks", targets: ["DataChecks"]),
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Training", targets: ["Training"]),
         .library(name: "SFT", targets: ["SFT"]),
@@ -44,6 +47,7 @@ let package = Package(
         .target(
             name: "TextCore",
             dependencies: ["CHashes", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(name: "Statistics"),
         .target(name: "TensorCore", dependencies: ["CKernels"]),
         .target(
             name: "Tokenization",
@@ -63,8 +67,20 @@ let package = Package(
                 "CSandbox", "TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
+            name: "Reports",
+            dependencies: ["TextCore", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(
             name: "Datasets",
-            dependencies: ["TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections")]),
+            dependencies: [
+                "Statistics", "TextCore", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "DataChecks",
+            dependencies: [
+                "Reports", "ShardIO", "Statistics", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         .target(
             name: "LanguageModels",
             dependencies: [
@@ -97,14 +113,14 @@ let package = Package(
         .target(
             name: "Evaluation",
             dependencies: [
-                "LanguageModels", "ShardIO", "SFT", "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                "LanguageModels", "ShardIO", "SFT", "Statistics", "TensorCore", "TextCore", "Tokenization", "Training",
+                "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
             name: "Recipes",
             dependencies: [
-                "DPO", "Datasets", "Evaluation", "Judges", "LanguageModels", "RFT", "SFT", "Sandbox", "ShardIO",
-                "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
+                "DPO", "DataChecks", "Datasets", "Evaluation", "Judges", "LanguageModels", "RFT", "Reports", "SFT",
+                "Sandbox", "ShardIO", "Statistics", "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -114,8 +130,8 @@ let package = Package(
         .executableTarget(
             name: "HoneBenchmarks",
             dependencies: [
-                "COpenBLAS", "CZstd", "DPO", "LanguageModels", "RFT", "SFT", "Verifiers", "ShardIO", "TensorCore",
-                "TextCore", "Tokenization", "Training",
+                "COpenBLAS", "CZstd", "DataChecks", "DPO", "LanguageModels", "RFT", "SFT", "Verifiers", "ShardIO",
+                "TensorCore", "TextCore", "Tokenization", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Tests/Benchmarks"),
         .executableTarget(
@@ -160,7 +176,8 @@ let package = Package(
         .testTarget(
             name: "DatasetsTests",
             dependencies: [
-                "Datasets", "TextCore", "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
+                "Datasets", "Statistics", "TextCore", "Verifiers",
+                .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
             name: "LanguageModelsTests",
@@ -195,8 +212,8 @@ let package = Package(
         .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "DPO", "RFT", "Recipes", "Verifiers", "ShardIO", "TestSupport", "TextCore", "LanguageModels", "SFT",
-                "TensorCore", "Tokenization", "Training",
+                "DPO", "DataChecks", "Evaluation", "RFT", "Reports", "Statistics", "Recipes", "Verifiers", "ShardIO",
+                "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -206,8 +223,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "LanguageModels", "Verifiers", "ShardIO", "Recipes", "TensorCore", "TestSupport", "TextCore",
-                "Tokenization", "HoneCLI", .product(name: "OrderedCollections", package: "swift-collections"),
+                "DataChecks", "Reports", "Statistics", "LanguageModels", "Verifiers", "ShardIO", "Recipes",
+                "TensorCore", "TestSupport", "TextCore", "Tokenization", "HoneCLI",
+                .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
     ],
     swiftLanguageModes: [.v6]

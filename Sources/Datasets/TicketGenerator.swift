@@ -1,3 +1,4 @@
+import Statistics
 public import TextCore
 
 /// A message to a shop's support, and what it is about.

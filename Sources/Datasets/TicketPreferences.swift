@@ -1,4 +1,5 @@
 import OrderedCollections
+import Statistics
 public import TextCore
 
 /// A ticket with a right answer and one that is worse in a known way.

@@ -1,5 +1,6 @@
 import Foundation
 import OrderedCollections
+public import Statistics
 public import TextCore
 
 /// What a suite says of a model.

@@ -1,6 +1,7 @@
 import Foundation
 public import LanguageModels
 import SFT
+import Statistics
 import TensorCore
 public import Tokenization
 public import Training

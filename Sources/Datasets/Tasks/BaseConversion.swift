@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// A number written in another base, with small letters after 9.

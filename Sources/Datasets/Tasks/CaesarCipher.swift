@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// Letters moved along the alphabet, which begins again after z.

@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// A sum of whole numbers, some of them taken away.

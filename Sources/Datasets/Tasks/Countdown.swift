@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// An expression that uses each of some numbers once and gives a number wanted: most questions have several answers.

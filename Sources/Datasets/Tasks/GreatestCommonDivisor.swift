@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// The greatest number that divides two.

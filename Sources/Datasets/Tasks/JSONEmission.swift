@@ -1,4 +1,5 @@
 import OrderedCollections
+public import Statistics
 public import TextCore
 
 /// Fields written as a JSON object: in any order and with any white space between.

@@ -1,4 +1,5 @@
 import OrderedCollections
+public import Statistics
 public import TextCore
 
 /// The legs of some animals.

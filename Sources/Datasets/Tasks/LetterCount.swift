@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// How often a letter is in a word.

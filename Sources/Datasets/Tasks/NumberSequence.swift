@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// The next number of a sequence made by a rule.

@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// A palindrome of given letters: most questions have many, and any will do.

@@ -1,4 +1,5 @@
 public import OrderedCollections
+public import Statistics
 public import TextCore
 public import Verifiers
 

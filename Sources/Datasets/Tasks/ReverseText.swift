@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// A text of small letters and spaces.

@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// What a short review says of a product, by the words in it: one of four labels.

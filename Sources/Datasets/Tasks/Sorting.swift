@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// Numbers put in order.

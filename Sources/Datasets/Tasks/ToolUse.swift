@@ -1,3 +1,4 @@
+public import Statistics
 public import TextCore
 
 /// The call of a calculator's function: `{"name":"add","arguments":{"a":3,"b":4}}`.

@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
+import Statistics
 import TextCore
 import Tokenization
 import Training
