@@ -66,6 +66,13 @@ final class Judge<Judged: Method> {
         return reports
     }
 
+    /// All of the last measurement.
+    var measurements: Measurements {
+        var all = Measurements(name: folder.url.lastPathComponent, suites: latest)
+        all.held = latestHeld
+        return all
+    }
+
     private func keep(_ json: JSON, as name: String, _ what: String) {
         do {
             try folder.write(json.text(.pretty) + "\n", to: "eval/\(name).json")

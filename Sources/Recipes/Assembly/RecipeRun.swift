@@ -185,7 +185,11 @@ struct RecipeRun<Trained: Method> {
                 try emit(event)
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
-            evaluate: { try judge.evaluate($0) }, stop: stop,
+            evaluate: { state in
+                let reports = try judge.evaluate(state)
+                if state.step == 0 { try checkGate(judge.measurements) }
+                return reports
+            }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
         services.keep = { anomaly in
@@ -238,6 +242,12 @@ struct RecipeRun<Trained: Method> {
         throw loaded.problem(
             at: "data.train", first.message,
             why: "The gate asks for no_contamination, so it could not open, whatever is learned", fix: first.edit)
+    }
+
+    /// Refuses a gate whose metrics the first evaluation has not measured, before anything is trained.
+    private func checkGate(_ measured: Measurements) throws {
+        guard recipe.gate != nil else { return }
+        try RunGate(loaded, folder: recipe.outputFolder.url, terminal: terminal, stop: stop).check(measured)
     }
 
     /// Judges the recipe's gate.

@@ -33,8 +33,8 @@ struct RunGate {
     func judge(trained: LanguageModel? = nil) throws -> GateVerdict {
         let candidate = try Measurements(run: folder, at: .end)
         let baseline = try baseline(for: candidate)
+        try check(candidate)
         let names = OrderedSet(settings.require.compactMap(\.metric))
-        for name in names where candidate.metric(name, baseline: nil) == nil { try refuse(name, candidate) }
         let metrics = names.compactMap { candidate.metric($0, baseline: baseline) }
         let gate = Gate(
             conditions: settings.require.flatMap(\.conditions), confidence: settings.confidence,
@@ -106,14 +106,20 @@ struct RunGate {
         return Measurements(name: path.absolute, suites: results)
     }
 
-    private func refuse(_ name: String, _ candidate: Measurements) throws {
-        let index = settings.require.firstIndex { $0.metric == name } ?? 0
-        let known = candidate.metricNames
-        throw loaded.problem(
-            at: "gate.require.\(index).metric", "nothing has measured '\(name)' row by row",
-            why: "The gate can judge only what is known of each row",
-            fix: nearestName(to: name, among: known).map { "Did you mean '\($0)'?" }
-                ?? "Write one of \(known.joined(separator: ", "))")
+    /// - Throws: `RecipeError` with every metric of the gate that was not measured.
+    func check(_ measured: Measurements) throws(RecipeError) {
+        let known = measured.metricNames
+        var problems: [RecipeProblem] = []
+        for (index, requirement) in settings.require.enumerated() {
+            guard let name = requirement.metric, !known.contains(name) else { continue }
+            problems.append(
+                RecipeProblem(
+                    loaded.position(of: "gate.require.\(index).metric"), "nothing measures '\(name)' row by row",
+                    why: "The gate can judge only what is known of each row",
+                    fix: nearestName(to: name, among: known).map { "Did you mean '\($0)'?" }
+                        ?? "Write one of \(known.joined(separator: ", "))"))
+        }
+        if !problems.isEmpty { throw RecipeError(problems) }
     }
 }
 
