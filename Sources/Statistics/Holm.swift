@@ -12,12 +12,17 @@ public enum Holm {
         return adjusted
     }
 
-    /// The level at which each p-value is compared: `level` divided by how many tests are left at its turn.
+    /// The level at which each p-value is compared: `level` divided by how many tests are left at its turn, for equal
+    /// values at the turn of the first.
     ///
     /// A value below its level is rejected only if all smaller ones are.
     public static func levels(_ values: [Double], level: Double) -> [Double] {
         var levels = values
-        for (rank, index) in ranks(values).enumerated() { levels[index] = level / Double(values.count - rank) }
+        var first = (value: -1.0, rank: 0)
+        for (rank, index) in ranks(values).enumerated() {
+            if values[index] != first.value { first = (values[index], rank) }
+            levels[index] = level / Double(values.count - first.rank)
+        }
         return levels
     }
 

@@ -8,7 +8,8 @@ import Foundation
 /// Student's t keeps its width where many rows are equal. No p-value is below 2^-pairs, the least that the signs of
 /// so many pairs can show.
 ///
-/// The difference is one of weighted means, so token-weighted losses are ratios of sums in every resample. Resamples
+/// The difference is one of weighted means, so token-weighted losses are ratios of sums in every resample, with an error
+/// of their own in each (linearised where the two models' weights differ). Resamples
 /// are keyed by the seed and their number: the same rows in the same order give the same bits everywhere.
 public struct PairedBootstrap: Sendable {
     /// What is compared.
@@ -31,6 +32,7 @@ public struct PairedBootstrap: Sendable {
     private let contrasts: [Double]
     /// Their distances from the estimate in standard errors of their own, rising; infinite ones are kept.
     private let distances: [Double]
+    private let isStudentized: Bool
 
     /// Draws the rows again.
     ///
@@ -40,29 +42,41 @@ public struct PairedBootstrap: Sendable {
     ///   - weights: what a row counts, above or equal to 0, such as its trained tokens; 1 if absent.
     ///   - baselineWeights: the same for the baseline, if it differs.
     ///   - contrast: what is compared.
+    ///   - isStudentized: whether the studentised bootstrap has a say. It knows nothing of rows hardly any of which differ,
+    ///     as most resamples of these have no spread: leave it out where another test beside this one judges them.
     ///   - resamples: how often the rows are drawn.
     ///   - seed: what the draws are keyed by.
     /// - Precondition: all lists have the same length, below 2^31, and there is at least one resample.
     public init(
         candidate: [Double], baseline: [Double], weights: [Double]? = nil, baselineWeights: [Double]? = nil,
-        contrast: Contrast = .difference, resamples: Int = 10_000, seed: UInt64 = 0
+        contrast: Contrast = .difference, isStudentized: Bool = true, resamples: Int = 10_000, seed: UInt64 = 0
     ) {
         let count = candidate.count
         precondition(baseline.count == count && count < 1 << 31, "\(count) values and \(baseline.count)")
         precondition(weights.map { $0.count == count } ?? true, "a weight for each row")
         precondition(baselineWeights.map { $0.count == count } ?? true, "a weight of the baseline for each row")
         precondition(resamples > 0, "\(resamples) resamples")
+        let weights = weights ?? baselineWeights.map { _ in [Double](repeating: 1, count: count) }
         var drawn: Resampled
-        if weights == nil, baselineWeights == nil, contrast == .difference {
-            drawn = Resampled(ofMean: zip(candidate, baseline).map { $0 - $1 }, resamples, seed)
-        } else {
-            let weights = weights ?? [Double](repeating: 1, count: count)
-            let others = baselineWeights ?? weights
+        if let weights, let baselineWeights, weights != baselineWeights {
             let sums = (0..<count).map {
-                SIMD4(weights[$0] * candidate[$0], weights[$0], others[$0] * baseline[$0], others[$0])
+                SIMD4(
+                    weights[$0] * candidate[$0], weights[$0], baselineWeights[$0] * baseline[$0], baselineWeights[$0])
             }
             drawn = Resampled(ofSums: sums, contrast, resamples, seed)
+        } else if weights == nil, contrast == .difference {
+            drawn = Resampled(ofMean: zip(candidate, baseline).map { $0 - $1 }, resamples, seed)
+        } else {
+            drawn = Resampled(
+                ofRatio: (0..<count).map {
+                    let weight = weights?[$0] ?? 1
+                    return contrast == .difference
+                        ? SIMD2(weight * (candidate[$0] - baseline[$0]), weight)
+                        : SIMD2(weight * (candidate[$0] - baseline[$0]), weight * baseline[$0])
+                }, resamples, seed)
         }
+        if !isStudentized { drawn.distances = [] }
+        self.isStudentized = isStudentized
         drawn.contrasts.removeAll(where: \.isNaN)
         drawn.contrasts.sort()
         drawn.distances.removeAll(where: \.isNaN)
@@ -76,10 +90,13 @@ public struct PairedBootstrap: Sendable {
     }
 
     /// The mean of one list of values, drawn again.
-    public init(values: [Double], weights: [Double]? = nil, resamples: Int = 10_000, seed: UInt64 = 0) {
+    public init(
+        values: [Double], weights: [Double]? = nil, isStudentized: Bool = true, resamples: Int = 10_000,
+        seed: UInt64 = 0
+    ) {
         self.init(
             candidate: values, baseline: [Double](repeating: 0, count: values.count), weights: weights,
-            resamples: resamples, seed: seed)
+            isStudentized: isStudentized, resamples: resamples, seed: seed)
     }
 
     private var isJudged: Bool { pairs > 1 && estimate.isFinite && standardError.isFinite }
@@ -92,7 +109,7 @@ public struct PairedBootstrap: Sendable {
         let tie = threshold + 1e-12 * max(abs(threshold), abs(estimate))
         let below = contrasts.count { $0 <= tie } + resamples - contrasts.count
         let distance = inErrors(estimate - threshold)
-        let beyond = distances.count { $0 >= distance } + resamples - distances.count
+        let beyond = isStudentized ? distances.count { $0 >= distance } + resamples - distances.count : 0
         return max(
             Double(1 + below) / total, Double(1 + beyond) / total,
             StudentDistribution.upperTail(distance, freedom: Double(pairs - 1)), pow(0.5, Double(pairs)))
@@ -105,7 +122,7 @@ public struct PairedBootstrap: Sendable {
         let tie = threshold - 1e-12 * max(abs(threshold), abs(estimate))
         let above = contrasts.count { $0 >= tie } + resamples - contrasts.count
         let distance = inErrors(estimate - threshold)
-        let beyond = distances.count { $0 <= distance } + resamples - distances.count
+        let beyond = isStudentized ? distances.count { $0 <= distance } + resamples - distances.count : 0
         return max(
             Double(1 + above) / total, Double(1 + beyond) / total,
             StudentDistribution.upperTail(-distance, freedom: Double(pairs - 1)), pow(0.5, Double(pairs)))
@@ -118,21 +135,26 @@ public struct PairedBootstrap: Sendable {
     /// The contrast that the true one surpasses with confidence 1 - `level`; minus infinity if the rows cannot tell.
     public func lowerBound(level: Double) -> Double {
         guard isJudged, level >= pow(0.5, Double(pairs)) else { return -.infinity }
-        guard let low = extreme(contrasts, level, fromTop: false), let far = extreme(distances, level, fromTop: true)
-        else { return -.infinity }
-        let student = StudentDistribution.deviations(upperTail: level, freedom: Double(pairs - 1))
+        guard let low = extreme(contrasts, level, fromTop: false) else { return -.infinity }
         guard standardError > 0 else { return min(low, estimate) }
-        return min(low, estimate - max(far, student) * standardError)
+        guard let far = farthest(level, fromTop: true) else { return -.infinity }
+        return min(low, estimate - far * standardError)
     }
 
     /// The contrast that the true one stays below with confidence 1 - `level`; infinity if the rows cannot tell.
     public func upperBound(level: Double) -> Double {
         guard isJudged, level >= pow(0.5, Double(pairs)) else { return .infinity }
-        guard let high = extreme(contrasts, level, fromTop: true), let far = extreme(distances, level, fromTop: false)
-        else { return .infinity }
-        let student = StudentDistribution.deviations(upperTail: level, freedom: Double(pairs - 1))
+        guard let high = extreme(contrasts, level, fromTop: true) else { return .infinity }
         guard standardError > 0 else { return max(high, estimate) }
-        return max(high, estimate + max(-far, student) * standardError)
+        guard let far = farthest(level, fromTop: false) else { return .infinity }
+        return max(high, estimate + far * standardError)
+    }
+
+    /// How many standard errors a bound lies off, by Student's distribution and the studentised resamples.
+    private func farthest(_ level: Double, fromTop: Bool) -> Double? {
+        let student = StudentDistribution.deviations(upperTail: level, freedom: Double(pairs - 1))
+        guard isStudentized else { return student }
+        return extreme(distances, level, fromTop: fromTop).map { max(student, fromTop ? $0 : -$0) }
     }
 
     /// The value that at most a share `level` of the resamples lies beyond, those without a value counted among them.
@@ -186,7 +208,49 @@ private struct Resampled {
                 }
                 let resampled = (sumA + sumB) / n
                 contrasts[number] = resampled
-                distances[number] = Self.distance(resampled - mean, (squareA + squareB) / n, n)
+                let (off, square) = (resampled - mean, squareA + squareB)
+                distances[number] = Self.distance(off * n, square - off * off * n, floor: square, n)
+            }
+        }
+    }
+
+    /// Of a ratio of two sums, to which each row adds (above, below); the sum below must be positive.
+    init(ofRatio rows: [SIMD2<Double>], _ resamples: Int, _ seed: UInt64) {
+        let count = rows.count
+        let total = rows.reduce(SIMD2<Double>(), +)
+        guard count > 1, total.y > 0 else { return }
+        let (n, ratio) = (Double(count), total.x / total.y)
+        estimate = ratio
+        // What is above is counted from the line through all rows, so that its sums are small.
+        let centred = rows.map { SIMD2($0.x - ratio * $0.y, $0.y) }
+        standardError = (centred.reduce(0) { $0 + $1.x * $1.x } / (n - 1) * n).squareRoot() / total.y
+        contrasts = [Double](repeating: .nan, count: resamples)
+        distances = contrasts
+        centred.withUnsafeBufferPointer { rows in
+            for number in 0..<resamples {
+                var random = CounterRandom(seed, Self.purpose, UInt64(number))
+                var (sumA, sumB) = (SIMD2<Double>(), SIMD2<Double>())
+                var (squares, products) = (SIMD2<Double>(), 0.0)
+                for _ in 0..<count / 2 {
+                    let (first, second) = random.two(below: count)
+                    let (a, b) = (rows[first], rows[second])
+                    sumA += a
+                    sumB += b
+                    squares += a * a + b * b
+                    products += a.x * a.y + b.x * b.y
+                }
+                if count & 1 == 1 {
+                    let a = rows[random.two(below: count).0]
+                    sumA += a
+                    squares += a * a
+                    products += a.x * a.y
+                }
+                let sum = sumA + sumB
+                guard sum.y > 0 else { continue }
+                let off = sum.x / sum.y
+                contrasts[number] = ratio + off
+                let square = squares.x - 2 * off * products + off * off * squares.y
+                distances[number] = Self.distance(off * sum.y, square, floor: squares.x, n)
             }
         }
     }
@@ -222,19 +286,19 @@ private struct Resampled {
                         moments += SIMD4(parts[first], parts[first] * parts[first], 0, 0)
                     }
                     contrasts[number] = Self.contrast(sumA + sumB, contrast)
-                    distances[number] = Self.distance(
-                        (moments[0] + moments[2]) / n, (moments[1] + moments[3]) / n, n)
+                    let (sum, square) = (moments[0] + moments[2], moments[1] + moments[3])
+                    distances[number] = Self.distance(sum, square - sum * sum / n, floor: square, n)
                 }
             }
         }
     }
 
-    /// A mean of a resample in its own standard errors; without spread it lies infinitely far.
+    /// A sum of a resample in its own standard errors, from the squares about its mean; without spread, which is less
+    /// than `floor` can be told from, it lies infinitely far.
     @inline(__always)
-    private static func distance(_ mean: Double, _ square: Double, _ n: Double) -> Double {
-        let variance = (square - mean * mean) / (n - 1)
-        return variance > 1e-24 * square
-            ? mean / variance.squareRoot() : mean == 0 ? 0 : mean > 0 ? .infinity : -.infinity
+    private static func distance(_ sum: Double, _ squares: Double, floor: Double, _ n: Double) -> Double {
+        squares > 1e-14 * floor
+            ? sum / (squares / (n - 1) * n).squareRoot() : sum == 0 ? 0 : sum > 0 ? .infinity : -.infinity
     }
 
     @inline(__always)

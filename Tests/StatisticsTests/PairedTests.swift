@@ -52,7 +52,7 @@ import Testing
             let adjusted = Holm.adjusted(item.values)
             #expect(zip(adjusted, item.adjusted).allSatisfy { abs($0 - $1) < 1e-14 }, "\(item) \(adjusted)")
         }
-        #expect(Holm.levels([0.2, 0.01, 0.2], level: 0.06) == [0.03, 0.02, 0.06])
+        #expect(Holm.levels([0.2, 0.01, 0.2], level: 0.06) == [0.03, 0.02, 0.03])
     }
 
     @Test func powerAndSizesAreThoseOfEnumeration() throws {

@@ -106,8 +106,10 @@ struct PessimistEvidence: GateEvidence {
     init(_ differences: [Double], range: ClosedRange<Double>, resamples: Int, seed: UInt64) {
         self.differences = differences
         self.range = range
-        low = PairedBootstrap(values: differences + [range.lowerBound], resamples: resamples, seed: seed)
-        high = PairedBootstrap(values: differences + [range.upperBound], resamples: resamples, seed: seed)
+        low = PairedBootstrap(
+            values: differences + [range.lowerBound], isStudentized: false, resamples: resamples, seed: seed)
+        high = PairedBootstrap(
+            values: differences + [range.upperBound], isStudentized: false, resamples: resamples, seed: seed)
     }
 
     func pValue(above threshold: Double) -> Double {

@@ -191,7 +191,7 @@ struct GateSample {
         let bootstrap = PairedBootstrap(
             candidate: candidate, baseline: baseline, weights: isPlain ? nil : weights,
             baselineWeights: isPlain || weights == baselineWeights ? nil : baselineWeights, contrast: contrast,
-            resamples: resamples, seed: seed)
+            isStudentized: !(isBinary && contrast == .difference), resamples: resamples, seed: seed)
         if metric.summary == .exponentialOfMean { return [ExponentialEvidence(logarithm: bootstrap, isChange: true)] }
         guard contrast == .difference else { return [bootstrap] }
         if isBinary {
