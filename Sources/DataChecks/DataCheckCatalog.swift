@@ -38,7 +38,10 @@ public struct DataCheckCatalog: Sendable {
 
     /// Every check, in the order in which findings of equal severity are listed.
     public static let all: [Entry] = [
-        Entry("rows", "too few rows to train or to judge by") { RowCountCheck($0) }
+        Entry("rows", "too few rows to train or to judge by") { RowCountCheck($0) },
+        Entry("overlap", "rows that a model is judged by among those it is trained on") { OverlapCheck($0) },
+        Entry("overlap.group", "groups that are both trained on and judged by") { GroupOverlapCheck($0) },
+        Entry("duplicates", "rows that repeat or contradict others") { DuplicatesCheck($0) },
     ]
 
     /// Rows above which checks of high cost are left out when the check is to be quick.
