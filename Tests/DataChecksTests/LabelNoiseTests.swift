@@ -85,4 +85,40 @@ struct Banking77 {
         }
         #expect(noise.rate < 0.03)
     }
+
+    @Test func theCheckNamesRowsWithBothLabels() throws {
+        guard let set = try Banking77() else { return }
+        let (labels, flips) = set.flipped(0.05, seed: 4)
+        let rows = answered(zip(set.texts, labels).map { ($0, set.names[$1]) })
+        let noise = try #require(try findings(rows, only: "labels.noise")["labels.noise"])
+        #expect(noise.severity == .warning)
+        let first = try #require(noise.rows.first)
+        let row = try #require(first.source.split(separator: ":").last.flatMap { Int($0) }) - 1
+        #expect(flips.contains(row))
+        #expect(first.excerpt.hasPrefix("'\(set.names[labels[row]])': "))
+        #expect(first.other?.hasPrefix("'\(set.names[set.labels[row]])' (") == true)
+    }
+
+    @Test func ofManyRowsASampleIsLearntAndAllAreJudged() throws {
+        guard let set = try Banking77() else { return }
+        let (labels, flips) = set.flipped(0.05, seed: 5)
+        let noise = try LabelNoise(texts: set.texts, labels: labels, classCount: set.names.count, sampleLimit: 5000)
+        let found = noise.suspects.count { flips.contains($0.row) }
+        print(
+            "half sampled: \(noise.sampled), \(noise.suspects.count) suspects hold \(found) of \(flips.count), rate \(noise.rate)"
+        )
+        #expect((4500...5500).contains(noise.sampled))
+        #expect(Double(found) >= 0.8 * Double(flips.count))
+        #expect(found * 2 >= noise.suspects.count)
+    }
+
+    @Test func labelsThatWordsDoNotTellAreNotJudged() throws {
+        var random = CounterRandom(7)
+        let rows = answered(
+            (0..<600).map { ("message number \($0) about something", ["a", "b", "c"][random.below(3)]) })
+        let noise = try #require(try findings(rows, only: "labels.noise")["labels.noise"])
+        #expect(noise.severity == .note)
+        #expect(noise.rows.isEmpty)
+        #expect(noise.message.hasPrefix("whether labels are right cannot be said from the words"))
+    }
 }

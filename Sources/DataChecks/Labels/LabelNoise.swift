@@ -53,16 +53,19 @@ public struct LabelNoise: Sendable {
     ///   - texts: the rows' texts.
     ///   - labels: the class of each, `0 ..< classCount`.
     ///   - classCount: how many classes there are.
+    ///   - sampleLimit: the most rows that are cross-validated.
+    ///   - settings: how classifiers are trained.
     /// - Throws: `TextStoreError` when there is no room for a temporary file.
     /// - Precondition: there are as many labels as texts, and each is below `classCount`.
     public init(
-        texts: [String], labels: [Int], classCount: Int, settings: TextClassifier.Settings = .init()
+        texts: [String], labels: [Int], classCount: Int, sampleLimit: Int = LabelNoise.sampleLimit,
+        settings: TextClassifier.Settings = .init()
     ) throws {
         precondition(texts.count == labels.count, "\(texts.count) texts have \(labels.count) labels")
         precondition(labels.allSatisfy { $0 >= 0 && $0 < classCount }, "a label is not below \(classCount)")
         let rows = LabelledTexts()
         for (text, label) in zip(texts, labels) { rows.append(text, label: label, source: "") }
-        try self.init(rows, classCount: classCount, settings: settings)
+        try self.init(rows, classCount: classCount, sampleLimit: sampleLimit, settings: settings)
     }
 
     /// - Throws: `TextStoreError`, and `CancellationError` where `isStopped` says so.
