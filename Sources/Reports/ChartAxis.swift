@@ -32,7 +32,7 @@ struct ChartAxis {
         var low = usable.min() ?? 0
         var high = usable.max() ?? 1
         // An axis from 0 tells more where 0 is near.
-        if endsAtTicks, low > 0, low < 0.5 * high { low = 0 }
+        if endsAtTicks, low > 0, low < 0.5 * high || low == high { low = 0 }
         if high - low < 1e-12 * max(abs(low), abs(high), 1e-290) {
             let margin = low == 0 ? 0.5 : 0.1 * abs(low)
             (low, high) = (low - margin, high + margin)

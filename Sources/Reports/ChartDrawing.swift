@@ -3,11 +3,10 @@ import TextCore
 
 /// Where things are in the drawings of charts, in units that are about a pixel on a phone.
 private enum Frame {
-    static let width = 440.0
-    static let left = 46.0
-    static let right = 14.0
+    static let width = 360.0
+    static let right = 12.0
     static let top = 24.0
-    static let bottom = 36.0
+    static let bottom = 34.0
     /// Points of a curve that are drawn at most.
     static let pointLimit = 320
 }
@@ -21,7 +20,7 @@ private func at(_ value: Double) -> String {
 extension LineChart {
     /// The chart as a figure with a drawing, a legend and its numbers.
     func figure(id: String) -> String {
-        let height = 250.0
+        let height = 214.0
         let thinned = series.map { $0.thinned(to: Frame.pointLimit) }
         let bands = series.flatMap(\.band)
         let y = ChartAxis(
@@ -29,8 +28,10 @@ extension LineChart {
             endsAtTicks: true)
         let x = ChartAxis(
             thinned.flatMap { $0.map(\.x) } + bands.map(\.x), count: 5, endsAtTicks: false)
+        // About six and a half units a digit.
+        let left = 11 + 6.6 * Double(y.ticks.map { y.label($0).count }.max() ?? 1)
         func across(_ value: Double) -> Double? {
-            x.place(value).map { Frame.left + $0 * (Frame.width - Frame.left - Frame.right) }
+            x.place(value).map { left + $0 * (Frame.width - left - Frame.right) }
         }
         func down(_ value: Double) -> Double? {
             y.place(value).map { height - Frame.bottom - $0 * (height - Frame.top - Frame.bottom) }
@@ -43,19 +44,20 @@ extension LineChart {
         drawing += "\(y.scale == .logarithmic ? " (logarithmic)" : "")</text>"
         for tick in y.ticks {
             guard let place = down(tick) else { continue }
-            drawing += "<line class=\"grid\" x1=\"\(at(Frame.left))\" x2=\"\(at(Frame.width - Frame.right))\" "
+            drawing += "<line class=\"grid\" x1=\"\(at(left))\" x2=\"\(at(Frame.width - Frame.right))\" "
             drawing += "y1=\"\(at(place))\" y2=\"\(at(place))\"/>"
-            drawing += "<text x=\"\(at(Frame.left - 7))\" y=\"\(at(place + 3.7))\" text-anchor=\"end\">"
+            drawing += "<text x=\"\(at(left - 7))\" y=\"\(at(place + 3.7))\" text-anchor=\"end\">"
             drawing += "\(y.label(tick))</text>"
         }
         for tick in x.ticks {
             guard let place = across(tick) else { continue }
             drawing += "<line class=\"tick\" x1=\"\(at(place))\" x2=\"\(at(place))\" "
             drawing += "y1=\"\(at(height - Frame.bottom))\" y2=\"\(at(height - Frame.bottom + 4))\"/>"
-            let anchor = place > Frame.width - 30 ? "end" : "middle"
-            let moved = anchor == "end" ? min(place + 14, Frame.width) : place
-            drawing += "<text x=\"\(at(moved))\" y=\"\(at(height - Frame.bottom + 16))\" text-anchor=\"\(anchor)\">"
-            drawing += "\(x.label(tick))</text>"
+            let label = x.label(tick)
+            // About six units a digit; the last label stays within the drawing.
+            let middle = min(place, Frame.width - 3.2 * Double(label.count))
+            drawing += "<text x=\"\(at(middle))\" y=\"\(at(height - Frame.bottom + 16))\" text-anchor=\"middle\">"
+            drawing += "\(label)</text>"
         }
         drawing += "<text class=\"axis-name\" x=\"\(at(Frame.width - Frame.right))\" y=\"\(at(height - 4))\" "
         drawing += "text-anchor=\"end\">\(escapedHTML(InlineText(xLabel).plain))</text>"

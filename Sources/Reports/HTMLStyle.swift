@@ -40,7 +40,8 @@ enum HTMLStyle {
         strong{font-weight:650}
         footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--muted);font-size:.85rem}
         nav{font-size:.9rem;margin:0 0 1.75rem}
-        nav ol{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.3rem .95rem}
+        nav ol{list-style:none;margin:0;padding:0;display:flex;gap:.3rem 1rem;overflow-x:auto;white-space:nowrap;
+        scrollbar-width:none}
         nav li{margin:0}
         nav a{color:var(--muted);text-decoration:none}
         nav a:hover,nav a:focus-visible{color:var(--link);text-decoration:underline}
@@ -58,10 +59,16 @@ enum HTMLStyle {
         .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.4rem,1fr));gap:.7rem;margin:0 0 1.5rem}
         .figures>div{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.75rem .95rem .8rem;
         min-width:0}
-        dt{font-size:.82rem;color:var(--muted);line-height:1.35}
-        dd{margin:.15rem 0 0;font-size:1.42rem;line-height:1.2;font-weight:640;letter-spacing:-.015em;
+        .figures dt{font-size:.82rem;color:var(--muted);line-height:1.35}
+        .figures dd{margin:.15rem 0 0;font-size:1.42rem;line-height:1.2;font-weight:640;letter-spacing:-.015em;
         font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-        dd.note{font-size:.82rem;font-weight:400;letter-spacing:0;color:var(--muted);line-height:1.4;margin-top:.25rem}
+        .figures dd.note{font-size:.82rem;font-weight:400;letter-spacing:0;color:var(--muted);line-height:1.4;margin-top:.25rem}
+        .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(21rem,100%),1fr));gap:0 2.5rem;margin:0 0 1.5rem;
+        font-size:.92rem;font-variant-numeric:tabular-nums}
+        .facts>div{display:flex;justify-content:space-between;gap:1.25rem;padding:.42rem 0;border-bottom:1px solid var(--line)}
+        .facts dt{color:var(--soft)}
+        .facts dd{margin:0;text-align:right;overflow-wrap:anywhere}
+        .caption{color:var(--muted);font-size:.85rem}
         figure{margin:0 0 1.5rem;min-width:0}
         .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.7rem;
         background:linear-gradient(90deg,var(--card) 30%,transparent) left/2.5rem 100% no-repeat local,
@@ -76,13 +83,14 @@ enum HTMLStyle {
         td{overflow-wrap:break-word}
         .number{text-align:right;white-space:nowrap}
         td code{overflow-wrap:break-word}
+        .medium code,.long code{overflow-wrap:anywhere}
         td.short,td.short code{white-space:nowrap}
         .medium{min-width:10rem}
         .long{min-width:17rem}
         figure.table figcaption{color:var(--muted);font-size:.85rem;margin-top:.55rem;max-width:44rem}
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1rem;margin:0 0 1.5rem;
-        align-items:start}
-        .charts figure{margin:0}
+        align-items:stretch}
+        .charts figure{margin:0;display:flex;flex-direction:column}
         .chart{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.9rem 1rem .75rem;max-width:36rem}
         .charts .chart{max-width:none}
         .chart figcaption{font-weight:640;font-size:.95rem;line-height:1.35;margin:0 0 .55rem;color:var(--ink)}
@@ -115,16 +123,28 @@ enum HTMLStyle {
         .folded{padding:1rem}
         .folded>:last-child{margin-bottom:0}
         .folded>h3:first-child,.folded>h4:first-child{margin-top:0}
-        .numbers{border:0;background:none;margin:.5rem 0 0}
+        .numbers{border:0;background:none;margin:auto 0 0;padding-top:.5rem}
         .numbers summary{padding:0;font-weight:400;font-size:.82rem;color:var(--muted);width:max-content}
         .numbers[open]>summary{border:0;margin-bottom:.4rem}
         .numbers table{font-size:.8rem}
         .numbers th,.numbers td{padding:.25rem .6rem}
+        @media(max-width:40rem){
+        svg text{font-size:12px}svg .row-name{font-size:13px}
+        .stacked .scroll{overflow-x:visible}
+        .stacked table,.stacked tbody,.stacked tr,.stacked td{display:block}
+        .stacked thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+        .stacked tr{padding:.7rem .9rem;border-bottom:1px solid var(--line)}
+        .stacked tbody tr:last-child{border-bottom:0}
+        .stacked td{border:0;padding:.12rem 0;text-align:left;white-space:normal;min-width:0}
+        .stacked td code{overflow-wrap:anywhere;white-space:normal}
+        .stacked td:empty{display:none}
+        .stacked td::before{content:attr(data-label);color:var(--muted);font-size:.8rem;display:inline-block;min-width:5.2rem;
+        margin-right:.5rem}}
         @media(min-width:70rem){
         .page{padding-top:3.5rem}
         .with-contents{max-width:74rem;display:grid;grid-template-columns:12rem minmax(0,1fr);gap:3.5rem}
         nav{position:sticky;top:3.75rem;align-self:start;margin:.55rem 0 0;max-height:calc(100vh - 6rem);overflow:auto}
-        nav ol{flex-direction:column;gap:.1rem;border-left:1px solid var(--line)}
+        nav ol{flex-direction:column;gap:.1rem;white-space:normal;border-left:1px solid var(--line)}
         nav a{display:block;padding:.22rem 0 .22rem .95rem;line-height:1.35}}
         @media print{
         :root{--page:#fff;--card:#fff;--ink:#000;--soft:#222;--muted:#555;--line:#ccc;--hair:#ddd;--code:#f4f4f4}

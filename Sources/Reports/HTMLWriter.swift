@@ -140,7 +140,18 @@ private struct HTMLWriter {
         text += "<h2 id=\"\(id)\">\(Self.inline(title))</h2>\n"
     }
 
+    /// Names and values without a header stand in as many columns as there is room for.
+    private mutating func addFacts(_ table: ReportTable) {
+        text += "<dl class=\"facts\">\n"
+        for row in table.rows {
+            text += "<div><dt>\(Self.inline(row[0]))</dt><dd>\(Self.inline(row[1]))</dd></div>\n"
+        }
+        text += "</dl>\n"
+        if !table.caption.isEmpty { text += "<p class=\"caption\">\(Self.inline(table.caption))</p>\n" }
+    }
+
     private mutating func add(_ table: ReportTable) {
+        if table.columns.count == 2, table.columns.allSatisfy(\.title.isEmpty) { return addFacts(table) }
         let name = table.caption.isEmpty ? "Table" : InlineText(table.caption).plain
         let classes = table.columns.indices.map { column -> String in
             if table.columns[column].isNumeric { return "number" }
@@ -148,7 +159,11 @@ private struct HTMLWriter {
             return longest > 60 ? "long" : longest > 28 ? "medium" : longest > 20 ? "" : "short"
         }
         func attribute(_ column: Int) -> String { classes[column].isEmpty ? "" : " class=\"\(classes[column])\"" }
-        text += "<figure class=\"table\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+        // Long texts side by side are no good on a phone: there the cells of a row stand below each other.
+        let isStacked = classes.count { $0 == "long" || $0 == "medium" } > 1
+        let labels = table.columns.map { " data-label=\"\(escapedHTML(InlineText($0.title).plain))\"" }
+        text +=
+            "<figure class=\"table\(isStacked ? " stacked" : "")\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
         text += "aria-label=\"\(escapedHTML(name.clipped(to: 80)))\"><table>\n<thead><tr>"
         for (column, header) in table.columns.enumerated() {
             text += "<th scope=\"col\"\(attribute(column))>\(Self.inline(header.title))</th>"
@@ -156,7 +171,9 @@ private struct HTMLWriter {
         text += "</tr></thead>\n<tbody>\n"
         for row in table.rows {
             text += "<tr>"
-            for (column, cell) in row.enumerated() { text += "<td\(attribute(column))>\(Self.inline(cell))</td>" }
+            for (column, cell) in row.enumerated() {
+                text += "<td\(attribute(column))\(isStacked ? labels[column] : "")>\(Self.inline(cell))</td>"
+            }
             text += "</tr>\n"
         }
         text += "</tbody>\n</table></div>"

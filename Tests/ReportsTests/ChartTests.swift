@@ -29,7 +29,7 @@ import Testing
                 let html = html(chart(points, scale))
                 for place in try path(html) {
                     try #require(place.count == 2)
-                    #expect((0...440).contains(place[0]) && (0...250).contains(place[1]), "\(points) \(scale)")
+                    #expect((0...360).contains(place[0]) && (0...214).contains(place[1]), "\(points) \(scale)")
                 }
             }
         }
@@ -42,7 +42,7 @@ import Testing
         let places = try path(html(chart(points)))
         #expect(places.count <= 330)
         let heights = places.map { $0[1] }
-        #expect(heights.filter { $0 < 60 }.count == 1 && heights.filter { $0 > 180 }.count == 1)
+        #expect(heights.filter { $0 < 50 }.count == 1 && heights.filter { $0 > 155 }.count == 1)
     }
 
     @Test func gapsAreNotBridged() throws {
