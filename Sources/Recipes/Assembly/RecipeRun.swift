@@ -178,6 +178,7 @@ struct RecipeRun<Trained: Method> {
                         + "`hone doctor --sandbox` says what that means and what is missing"))
         }
         let samplesEvery = recipe.logging.samplesEvery
+        let gate = recipe.gate.map { _ in RunGate(loaded, folder: folder.url, terminal: terminal, stop: stop) }
         var services = RunServices(
             emit: { event in
                 // Rows that were left out while training are told of before the run ends.
@@ -187,7 +188,8 @@ struct RecipeRun<Trained: Method> {
             }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
             evaluate: { state in
                 let reports = try judge.evaluate(state)
-                if state.step == 0 { try checkGate(judge.measurements) }
+                // What nothing measures is refused before anything is trained.
+                if state.step == 0 { try gate?.check(judge.measurements) }
                 return reports
             }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
@@ -218,7 +220,7 @@ struct RecipeRun<Trained: Method> {
         if case .stopped = ending {
         } else {
             try folder.replace("final") { try saveFinal(model, to: $0) }
-            verdict = try settleGate(model, after: trainer.state.step, emit)
+            if let gate { verdict = try settle(gate, model, after: trainer.state.step, emit) }
         }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
@@ -244,26 +246,18 @@ struct RecipeRun<Trained: Method> {
             why: "The gate asks for no_contamination, so it could not open, whatever is learned", fix: first.edit)
     }
 
-    /// Refuses a gate whose metrics the first evaluation has not measured, before anything is trained.
-    private func checkGate(_ measured: Measurements) throws {
-        guard recipe.gate != nil else { return }
-        try RunGate(loaded, folder: recipe.outputFolder.url, terminal: terminal, stop: stop).check(measured)
-    }
-
     /// Judges the recipe's gate.
-    private func settleGate(
-        _ model: LanguageModel, after step: Int, _ emit: (RunEvent) throws -> Void
-    ) throws -> GateVerdict? {
-        guard let settings = recipe.gate else { return nil }
-        let folder = recipe.outputFolder.url
-        let verdict = try RunGate(loaded, folder: folder, terminal: terminal, stop: stop).settle(trained: model)
+    private func settle(
+        _ gate: RunGate, _ model: LanguageModel, after step: Int, _ emit: (RunEvent) throws -> Void
+    ) throws -> GateVerdict {
+        let verdict = try gate.settle(trained: model)
         try emit(
             RunEvent(
                 .gate,
                 [
                     "step": .integer(step), "outcome": .string(verdict.outcome.name),
-                    "message": .string(verdict.summary), "on_fail": .string(settings.onFail.rawValue),
-                    "path": .string(folder.appending(path: RunFolder.gate).path),
+                    "message": .string(verdict.summary), "on_fail": .string(gate.settings.onFail.rawValue),
+                    "path": .string(gate.folder.appending(path: RunFolder.gate).path),
                 ]))
         return verdict
     }
