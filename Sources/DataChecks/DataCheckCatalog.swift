@@ -42,6 +42,17 @@ public struct DataCheckCatalog: Sendable {
         Entry("overlap", "rows that a model is judged by among those it is trained on") { OverlapCheck($0) },
         Entry("overlap.group", "groups that are both trained on and judged by") { GroupOverlapCheck($0) },
         Entry("duplicates", "rows that repeat or contradict others") { DuplicatesCheck($0) },
+        Entry("labels", "classes that are rare, misspelt, or only in a suite") { ClassBalanceCheck($0) },
+        Entry("labels.noise", "labels that are likely wrong", cost: .high) { LabelNoiseCheck($0) },
+        Entry("preferences", "pairs that are equal, contradict each other, or are told apart by length") {
+            PreferenceCheck($0)
+        },
+        Entry("gold", "prompts without the right answer, or with it") { GoldCheck($0) },
+        Entry("template", "markers of templates in texts, and empty, padded or cut answers") { TemplateCheck($0) },
+        Entry("tokens", "rows that are too long, never end, or train nothing", cost: .high) { TokenCheck($0) },
+        Entry("secrets", "keys and personal data") { SecretCheck($0) },
+        Entry("lengths", "empty prompts, and how long texts are") { LengthCheck($0) },
+        Entry("diversity", "rows that repeat each other") { DiversityCheck($0) },
     ]
 
     /// Rows above which checks of high cost are left out when the check is to be quick.
