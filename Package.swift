@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "Statistics", targets: ["Statistics"]),
         .library(name: "Reports", targets: ["Reports"]),
         .library(name: "DataChecks", targets: ["DataChecks"]),
+        .library(name: "Decisions", targets: ["Decisions"]),
         .library(name: "LanguageModels", targets: ["LanguageModels"]),
         .library(name: "Training", targets: ["Training"]),
         .library(name: "SFT", targets: ["SFT"]),
@@ -82,6 +83,11 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
+            name: "Decisions",
+            dependencies: [
+                "Reports", "Statistics", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
             name: "LanguageModels",
             dependencies: [
                 "TensorCore", "TextCore", .product(name: "OrderedCollections", package: "swift-collections"),
@@ -119,9 +125,9 @@ let package = Package(
         .target(
             name: "Recipes",
             dependencies: [
-                "DPO", "DataChecks", "Datasets", "Evaluation", "Judges", "LanguageModels", "RFT", "Reports", "SFT",
-                "Sandbox", "ShardIO", "Statistics", "TensorCore", "TextCore", "Tokenization", "Training", "Verifiers",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "DPO", "DataChecks", "Datasets", "Decisions", "Evaluation", "Judges", "LanguageModels", "RFT",
+                "Reports", "SFT", "Sandbox", "ShardIO", "Statistics", "TensorCore", "TextCore", "Tokenization",
+                "Training", "Verifiers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
@@ -210,10 +216,35 @@ let package = Package(
                 "Verifiers", .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .testTarget(
+            name: "EvaluationTests",
+            dependencies: [
+                "Evaluation", "LanguageModels", "Statistics", "TensorCore", "TextCore", "Tokenization", "Training",
+                "Verifiers", "TestSupport", .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "TestSupport"]),
+        .testTarget(
+            name: "ReportsTests",
+            dependencies: [
+                "Reports", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "DataChecksTests",
+            dependencies: [
+                "DataChecks", "Reports", "ShardIO", "Statistics", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
+            name: "DecisionsTests",
+            dependencies: [
+                "Decisions", "Reports", "Statistics", "TestSupport", "TextCore",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .testTarget(
             name: "RecipesTests",
             dependencies: [
-                "DPO", "DataChecks", "Evaluation", "RFT", "Reports", "Statistics", "Recipes", "Verifiers", "ShardIO",
-                "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
+                "DPO", "DataChecks", "Decisions", "Evaluation", "RFT", "Reports", "Statistics", "Recipes", "Verifiers",
+                "ShardIO", "TestSupport", "TextCore", "LanguageModels", "SFT", "TensorCore", "Tokenization", "Training",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -223,7 +254,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "DataChecks", "Reports", "Statistics", "LanguageModels", "Verifiers", "ShardIO", "Recipes",
+                "DataChecks", "Decisions", "Reports", "Statistics", "LanguageModels", "Verifiers", "ShardIO", "Recipes",
                 "TensorCore", "TestSupport", "TextCore", "Tokenization", "HoneCLI",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),

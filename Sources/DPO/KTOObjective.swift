@@ -124,8 +124,15 @@ public struct KTOObjective: Objective {
         let rewards = ratios.detached.scaled(by: Float(settings.beta)).scalars
         var metrics = metrics(batch, labels, rewards: rewards, policy: policy.scalars)
         metrics.add("kl", sum: divergence * Double(count), weight: Double(count))
-        return LossSum(
-            sum: (costs * weights).sum(), weight: batch.examples.reduce(0) { $0 + $1.weight }, metrics: metrics)
+        let weighted = costs * weights
+        var result = LossSum(
+            sum: weighted.sum(), weight: batch.examples.reduce(0) { $0 + $1.weight }, metrics: metrics)
+        if !context.isTraining {
+            result.rows = [
+                RowFigures("loss", sums: weighted.scalars.map { Double($0) }, weights: batch.examples.map(\.weight))
+            ]
+        }
+        return result
     }
 
     /// z: taken with the first micro-batch of a step and kept for the others.

@@ -2,10 +2,11 @@ import TensorCore
 import Training
 
 extension PreferenceObjective {
-    /// TRL's metrics as sums and weights: over pairs, or over the tokens of the answers.
+    /// TRL's metrics as sums and weights: over pairs, or over the tokens of the answers. Where nothing is trained, also
+    /// which pairs are judged rightly.
     func metrics(
         _ terms: PreferenceTerms, _ labels: LabelLogProbabilities, _ batch: PreferenceBatch, isTraining: Bool
-    ) -> MetricSums {
+    ) -> (sums: MetricSums, rows: [RowFigures]) {
         var metrics = MetricSums()
         addTokenMetrics(labels, batch, to: &metrics)
         let (rewards, logProbabilities) = reported(terms)
@@ -24,9 +25,12 @@ extension PreferenceObjective {
         for loss in losses {
             for (name, values) in loss.loss.metrics(terms, settings) { add(name, values.scalars) }
         }
+        guard !isTraining else { return (metrics, []) }
         // Of two answers that are rated alike, a coin picks the better one half of the time.
-        if !isTraining { add("preference_accuracy", preferences.map { Float($0 + 1) / 2 }) }
-        return metrics
+        add("preference_accuracy", preferences.map { Float($0 + 1) / 2 })
+        let rows = RowFigures(
+            "preference_accuracy", sums: preferences.map { Double($0 + 1) / 2 }, weights: preferences.map { _ in 1 })
+        return (metrics, [rows])
     }
 
     /// For each pair 1 where the chosen answer has the higher reward, −1 where the rejected one has, 0 where they are

@@ -69,11 +69,21 @@ public struct PreferenceObjective: Objective {
         let terms = PreferenceTerms(
             policy: pairSums(logProbability, batch), reference: reference,
             counts: batch.tokenCounts, settings: settings)
-        let sums = pairLoss(terms, labels, batch) + tokenLoss(logProbability, batch)
+        let parts = pairLoss(terms, labels, batch) + tokenLoss(logProbability, batch)
         let weight = batch.examples.reduce(0) { $0 + $1.weight }
-        let sum = sums.reduce(Tensor(0)) { $0 + $1 }
-        return LossSum(
-            sum: sum, weight: weight, metrics: metrics(terms, labels, batch, isTraining: context.isTraining))
+        let sum = parts.reduce(Tensor(0)) { $0 + $1.values.sum().scaled(by: $1.factor) }
+        var (metrics, rows) = metrics(terms, labels, batch, isTraining: context.isTraining)
+        if !context.isTraining { rows.insert(losses(parts, batch), at: 0) }
+        return LossSum(sum: sum, weight: weight, metrics: metrics, rows: rows)
+    }
+
+    /// What each pair of a micro-batch costs.
+    private func losses(_ parts: [(values: Tensor, factor: Float)], _ batch: PreferenceBatch) -> RowFigures {
+        var sums = [Double](repeating: 0, count: batch.count)
+        for (values, factor) in parts {
+            for (index, value) in values.scalars.enumerated() { sums[index] += Double(value) * Double(factor) }
+        }
+        return RowFigures("loss", sums: sums, weights: batch.examples.map(\.weight))
     }
 
     // MARK: Sums
@@ -94,10 +104,10 @@ public struct PreferenceObjective: Objective {
         return .init(chosen: values.sums(over: batch.chosenRanges), rejected: values.sums(over: batch.rejectedRanges))
     }
 
-    /// The sums of the losses over pairs, each with its factor.
+    /// The losses of the pairs, [B] each, and the factor of each.
     private func pairLoss(
         _ terms: PreferenceTerms, _ labels: LabelLogProbabilities, _ batch: PreferenceBatch
-    ) -> [Tensor] {
+    ) -> [(values: Tensor, factor: Float)] {
         let importance = settings.weighting ? importance(labels, batch) : nil
         let weights = batch.examples.map(\.weight)
         let mean = weights.reduce(0, +) / Double(weights.count)
@@ -107,10 +117,10 @@ public struct PreferenceObjective: Objective {
             if let importance { values = values * importance }
             if loss.dependsOnMicroBatch {
                 // The k-th number is of a rank and not of a pair, so all have the mean of the weights.
-                return values.sum().scaled(by: Float(factor * mean))
+                return (values, Float(factor * mean))
             }
             if isWeighted { values = values * Tensor(weights.map { Float($0) }, shape: [weights.count]) }
-            return values.sum().scaled(by: Float(factor))
+            return (values, Float(factor))
         }
     }
 
@@ -135,25 +145,27 @@ public struct PreferenceObjective: Objective {
     /// The factor of cross-entropy over the prompts and the chosen answers.
     var rowFactor: Double { losses.reduce(0) { $0 + ($1.loss.tokenTerm == .rows ? $1.weight : 0) } }
 
-    /// Cross-entropy summed over the tokens of the micro-batch, in units of pairs: divided by the step's pairs it is
-    /// the micro-batch's share of the mean over tokens.
-    private func tokenLoss(_ logProbability: Tensor, _ batch: PreferenceBatch) -> [Tensor] {
+    /// Cross-entropy summed over the tokens of each pair, [B] each, with its factor into units of pairs: the sum divided
+    /// by the step's pairs is the micro-batch's share of the mean over tokens.
+    private func tokenLoss(
+        _ logProbability: Tensor, _ batch: PreferenceBatch
+    ) -> [(values: Tensor, factor: Float)] {
         let (answerFactor, rowFactor) = (answerFactor, rowFactor)
         guard answerFactor != 0 || rowFactor != 0 else { return [] }
         let totals = tokenMean == .step ? batch.totals : PreferenceBatch.StepTotals(batch.examples)
         let weights = Tensor(batch.examples.map { Float($0.weight) }, shape: [batch.count])
         let answers = logProbability.sums(over: batch.chosenRanges)
-        var sums: [Tensor] = []
+        var parts: [(values: Tensor, factor: Float)] = []
         if answerFactor != 0, totals.answerTokens > 0 {
             let scale = -answerFactor * totals.pairs / totals.answerTokens
-            sums.append((answers * weights).sum().scaled(by: Float(scale)))
+            parts.append((answers * weights, Float(scale)))
         }
         if rowFactor != 0, totals.rowTokens > 0 {
             let scale = -rowFactor * totals.pairs / totals.rowTokens
             let rows = answers + logProbability.sums(over: batch.promptRanges)
-            sums.append((rows * weights).sum().scaled(by: Float(scale)))
+            parts.append((rows * weights, Float(scale)))
         }
-        return sums
+        return parts
     }
 
     /// Whether the losses compare with a reference.

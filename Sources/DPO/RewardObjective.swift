@@ -33,9 +33,17 @@ public struct RewardObjective: Objective, Sendable {
         if weights.contains(where: { $0 != 1 }) {
             loss = loss * Tensor(weights.map { Float($0) }, shape: [pairs])
         }
-        return LossSum(
+        var result = LossSum(
             sum: loss.sum(), weight: weights.reduce(0, +),
             metrics: metrics(chosen.scalars, rejected.scalars, isTraining: context.isTraining))
+        if !context.isTraining {
+            let points = zip(chosen.scalars, rejected.scalars).map { $0 > $1 ? 1 : $0 == $1 ? 0.5 : 0 }
+            result.rows = [
+                RowFigures("loss", sums: loss.scalars.map { Double($0) }, weights: weights),
+                RowFigures("preference_accuracy", sums: points, weights: points.map { _ in 1 }),
+            ]
+        }
+        return result
     }
 
     /// −ln σ(r_c − r_r − margin) + c (r_c + r_r)² of each of B pairs.

@@ -1,4 +1,5 @@
 public import OrderedCollections
+public import ShardIO
 public import TextCore
 
 /// A row as the checks see it: text, whatever its format.
@@ -15,9 +16,12 @@ public struct CheckedRow: Sendable {
     public var side: Side
     /// Where it is, `file:line`.
     public var source: String
-    /// Its number among the rows of its side, from 0.
+    /// Its number among the rows of its file, from 0.
     public var ordinal: Int
-    /// What the model is asked: the prompt, or all messages before the last answer; the whole of a plain text.
+    /// What the model is told before it is asked: the system's messages; `nil` where there are none.
+    public var system: String?
+    /// What the model is asked: the prompt, or all messages before the last answer but those of the system; the whole of
+    /// a plain text.
     public var prompt: String
     /// What the model is to say; the chosen one of a pair. `nil` where there is none.
     public var answer: String?
@@ -29,21 +33,26 @@ public struct CheckedRow: Sendable {
     public var group: String?
     /// The row's columns.
     public var fields: JSON
+    /// What the row means; `nil` of a row that was made otherwise.
+    public var record: TrainingRecord?
 
     /// A row.
     public init(
-        side: Side, source: String, ordinal: Int, prompt: String, answer: String? = nil, rejected: String? = nil,
-        gold: String? = nil, group: String? = nil, fields: JSON = .object([:])
+        side: Side, source: String, ordinal: Int, system: String? = nil, prompt: String, answer: String? = nil,
+        rejected: String? = nil, gold: String? = nil, group: String? = nil, fields: JSON = .object([:]),
+        record: TrainingRecord? = nil
     ) {
         self.side = side
         self.source = source
         self.ordinal = ordinal
+        self.system = system
         self.prompt = prompt
         self.answer = answer
         self.rejected = rejected
         self.gold = gold
         self.group = group
         self.fields = fields
+        self.record = record
     }
 }
 
@@ -58,4 +67,14 @@ public protocol DataCheck {
     ///
     /// - Throws: `CancellationError` when a stop is requested.
     mutating func findings() throws -> [Finding]
+}
+
+extension CheckedRow.Side {
+    /// What it is called in reports: `train`, or the suite's name.
+    public var name: String {
+        switch self {
+        case .train: "train"
+        case .suite(let name): name
+        }
+    }
 }

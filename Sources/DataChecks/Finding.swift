@@ -59,7 +59,7 @@ public struct Finding: Sendable, Hashable {
     public var figures: OrderedDictionary<String, JSON>
 
     /// The most rows that a finding keeps.
-    public static let rowLimit = 1000
+    public static let rowLimit = 5000
 
     /// A finding; of more rows than `rowLimit` the first are kept.
     public init(

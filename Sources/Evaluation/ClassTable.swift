@@ -45,6 +45,22 @@ public struct ClassTable: Sendable, Hashable {
         rows = table.values.sorted { $0.label.utf8.lexicographicallyPrecedes($1.label.utf8) }
     }
 
+    /// A table that was written as JSON; `nil` when it is none.
+    init?(json: JSON) {
+        guard let classes = json["classes"]?.array, let unanswered = json["unanswered"]?.int, unanswered >= 0 else {
+            return nil
+        }
+        rows = []
+        for row in classes {
+            guard let label = row["label"]?.string, let support = row["support"]?.int,
+                let predicted = row["predicted"]?.int, let correct = row["correct"]?.int,
+                correct >= 0, correct <= support, correct <= predicted, support < 1 << 40, predicted < 1 << 40
+            else { return nil }
+            rows.append(Row(label: label, support: support, predicted: predicted, correct: correct))
+        }
+        self.unanswered = unanswered
+    }
+
     /// The mean of F1 over the labels that have items.
     public var macroF1: Double {
         let present = rows.filter { $0.support > 0 }

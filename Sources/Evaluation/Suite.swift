@@ -19,13 +19,16 @@ public struct Suite: Sendable {
         case loss(asPerplexity: Bool)
     }
 
-    /// The figure the suite is known by: `accuracy`, `loss` or `perplexity`.
-    public var leadingMetric: String {
+    /// What its results are.
+    public var kind: SuiteResult.Kind {
         switch judgement {
-        case .answers: "accuracy"
-        case .loss(let asPerplexity): asPerplexity ? "perplexity" : "loss"
+        case .answers: .answers
+        case .loss(let asPerplexity): asPerplexity ? .perplexity : .loss
         }
     }
+
+    /// The figure the suite is known by: `accuracy`, `loss`, `perplexity` or `kl`.
+    public var leadingMetric: String { kind.leadingMetric }
 
     /// A suite of questions.
     public init(name: String, judgement: Judgement, items: [SuiteItem]) {
@@ -37,6 +40,8 @@ public struct Suite: Sendable {
 
 /// One question.
 public struct SuiteItem: Sendable {
+    /// Names the question in every run that asks it; see `RowIdentity`.
+    public var id: String
     /// Where it is from, `file:line`.
     public var source: String
     /// The tokens that ask it.
@@ -50,13 +55,14 @@ public struct SuiteItem: Sendable {
     /// The label that is expected, where the verifier tells labels apart.
     public var label: String?
     /// The row with its answer, for a loss.
-    public var row: EncodedRow?
+    public var row: TrainingExample?
 
     /// A question.
     public init(
-        source: String, prompt: [Int], verifier: BoundVerifier? = nil, question: Rollout = Rollout(""),
-        expected: String = "", label: String? = nil, row: EncodedRow? = nil
+        id: String, source: String, prompt: [Int], verifier: BoundVerifier? = nil, question: Rollout = Rollout(""),
+        expected: String = "", label: String? = nil, row: TrainingExample? = nil
     ) {
+        self.id = id
         self.source = source
         self.prompt = prompt
         self.verifier = verifier

@@ -1,16 +1,34 @@
-import Foundation
-import OrderedCollections
+public import OrderedCollections
 public import Statistics
-public import TextCore
 
 /// What a suite says of a model.
 public struct SuiteResult: Sendable {
+    /// How the suite judges.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// The model answers, and a verifier scores the answers.
+        case answers
+        /// Mean loss of tokens, in nats.
+        case loss
+        /// The exponential of the mean loss.
+        case perplexity
+        /// Which of some given answers the model thinks the likeliest.
+        case multipleChoice = "multiple_choice"
+        /// Which of two given answers the model thinks the likelier.
+        case preference
+        /// How far the model has gone from its base: mean Kullback–Leibler divergence a token, in nats.
+        case divergence = "kl"
+    }
+
     /// One question and its answer.
     public struct Outcome: Sendable, Hashable {
+        /// Names the question in every run that asks it.
+        public var id = ""
         /// Where the question is from.
         public var source: String
         /// What is expected.
         public var expected: String
+        /// The label that is expected, where labels are told apart.
+        public var label: String?
         /// What the model wrote.
         public var answer: String
         /// What the verifier took for the answer.
@@ -23,92 +41,73 @@ public struct SuiteResult: Sendable {
         public var note: String?
         /// Whether the model stopped by itself.
         public var stopped: Bool
+        /// Further figures of the answer by the name of the metric.
+        public var values: OrderedDictionary<String, MeasuredRow.Value> = [:]
     }
 
     /// The suite's name.
     public var name: String
+    /// How it judges.
+    public var kind: Kind
     /// Questions asked, or rows measured.
     public var count: Int
-    /// Mean score of the questions that have one; `nil` for a loss.
-    public var score: Double?
-    /// Share of all questions that were solved; `nil` for a loss.
-    public var accuracy: Double?
-    /// Where the true share lies with 95 % confidence; `nil` for a loss.
-    public var interval: Interval?
+    /// The figures under their names, the first the one the suite is known by.
+    public var figures: OrderedDictionary<String, Double> = [:]
     /// Questions that the verifier had no verdict on.
     public var unjudged = 0
-    /// Share of answers that the model ended by itself.
-    public var stoppedShare: Double?
-    /// Mean loss in nats a token; `nil` for generated answers.
-    public var loss: Double?
-    /// Whether the suite reports the exponential of the loss.
-    public var reportsPerplexity = false
     /// How well labels were told apart.
     public var classes: ClassTable?
+    /// How well the fields of JSON were found.
+    public var fields: FieldTable?
+    /// Whether the suite guards what the model could do before, rather than what it shall learn.
+    public var isRegression = false
+    /// What a judge's verdicts depend on besides the answers, how costs were counted, and the like.
+    public var remarks: [String] = []
     /// Seconds it took.
-    public var seconds: Double
+    public var seconds = 0.0
     /// Every answer.
     public var outcomes: [Outcome] = []
+    /// Every row that was measured without an answer.
+    public var rows: [MeasuredRow] = []
+
+    /// A result without figures.
+    init(name: String, kind: Kind, count: Int) {
+        self.name = name
+        self.kind = kind
+        self.count = count
+    }
+
+    /// Mean score of the questions that have one; `nil` where nothing is scored.
+    public var score: Double? { figures["score"] }
+    /// Share of all questions that were solved; `nil` where there are none.
+    public var accuracy: Double? { figures["accuracy"] }
+    /// Where the true share lies with 95 % confidence; `nil` where nothing is solved or not.
+    public var interval: Interval? {
+        guard let lower = figures["accuracy_low"], let upper = figures["accuracy_high"] else { return nil }
+        return Interval(lower: lower, upper: upper)
+    }
+    /// Share of answers that the model ended by itself.
+    public var stoppedShare: Double? { figures["stopped"] }
+    /// Mean loss in nats a token; `nil` for generated answers.
+    public var loss: Double? { figures["loss"] }
+    /// What always giving the most frequent answer would score, or choosing at random; `nil` where there is no such thing.
+    public var baseRate: Double? { figures["base_rate"] }
 
     /// The figures under their names, the first the one a suite is known by.
-    public var metrics: [(name: String, value: Double)] {
-        var metrics: [(String, Double)] = []
-        if let accuracy { metrics.append(("accuracy", accuracy)) }
-        if let score { metrics.append(("score", score)) }
-        if let loss {
-            metrics.append(reportsPerplexity ? ("perplexity", exp(loss)) : ("loss", loss))
-        }
-        if let interval {
-            metrics.append(("accuracy_low", interval.lower))
-            metrics.append(("accuracy_high", interval.upper))
-        }
-        if let stoppedShare { metrics.append(("stopped", stoppedShare)) }
-        if let classes {
-            metrics.append(("macro_f1", classes.macroF1))
-            metrics.append(("base_rate", classes.baseRate))
-        }
-        return metrics
-    }
+    public var metrics: [(name: String, value: Double)] { figures.map { ($0.key, $0.value) } }
 
-    /// One line for people.
-    public var summary: String {
-        if let accuracy, let interval {
-            var line =
-                "\(name): \(percent(accuracy)) of \(count) right, 95 % interval \(percent(interval.lower)) to "
-                + percent(interval.upper)
-            if let classes { line += ", base rate \(percent(classes.baseRate))" }
-            if unjudged > 0 { line += ", \(unjudged) not judged" }
-            if let stoppedShare, stoppedShare < 1 { line += ", \(percent(1 - stoppedShare)) ran into the length limit" }
-            return line
-        }
-        guard let loss else { return "\(name): nothing measured" }
-        return reportsPerplexity
-            ? "\(name): perplexity \(rounded(exp(loss))) over \(count) rows"
-            : "\(name): loss \(rounded(loss)) nats a token over \(count) rows"
-    }
+    /// The figure it is known by.
+    public var leadingMetric: String { figures.keys.first ?? kind.leadingMetric }
+}
 
-    /// Everything for scripts; answers too if wanted.
-    public func json(withAnswers: Bool) -> JSON {
-        var members: OrderedDictionary<String, JSON> = ["suite": .string(name), "count": .integer(count)]
-        for metric in metrics { members[metric.name] = .number(metric.value) }
-        if accuracy != nil { members["unjudged"] = .integer(unjudged) }
-        members["seconds"] = .number(seconds)
-        members["class_table"] = classes?.json
-        if withAnswers {
-            members["answers"] = .array(
-                outcomes.map { outcome in
-                    [
-                        "source": .string(outcome.source), "expected": .string(outcome.expected),
-                        "answer": .string(outcome.answer),
-                        "extracted": outcome.extracted.map { .string($0) } ?? .null,
-                        "score": outcome.score.map { .number($0) } ?? .null, "passed": .bool(outcome.passed),
-                        "note": outcome.note.map { .string($0) } ?? .null, "stopped": .bool(outcome.stopped),
-                    ]
-                })
+extension SuiteResult.Kind {
+    /// The figure that suites of this kind are known by.
+    public var leadingMetric: String {
+        switch self {
+        case .answers, .multipleChoice, .preference: "accuracy"
+        case .loss: "loss"
+        case .perplexity: "perplexity"
+        case .divergence: "kl"
         }
-        return .object(members)
     }
-
-    private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
-    private func rounded(_ value: Double) -> String { "\((value * 10_000).rounded() / 10_000)" }
 }

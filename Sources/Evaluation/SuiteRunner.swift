@@ -1,5 +1,6 @@
 import Foundation
 public import LanguageModels
+import OrderedCollections
 import SFT
 import Statistics
 import TensorCore
@@ -97,16 +98,23 @@ public struct SuiteRunner {
         let answers = try answers(suite.items, judgement: suite.judgement)
         let verdicts = try Self.verdicts(suite.items, answers, stop)
         let outcomes = zip(zip(suite.items, answers), verdicts).map { Self.outcome($0.0, $0.1, $1) }
+        var result = SuiteResult(name: suite.name, kind: suite.kind, count: outcomes.count)
+        result.outcomes = outcomes
+        guard !outcomes.isEmpty else { return result }
         let judged = outcomes.compactMap(\.score)
-        let passed = outcomes.count { $0.passed }
-        var result = SuiteResult(name: suite.name, count: outcomes.count, seconds: 0, outcomes: outcomes)
-        result.score = judged.isEmpty ? nil : judged.reduce(0, +) / Double(judged.count)
-        result.accuracy = outcomes.isEmpty ? nil : Double(passed) / Double(outcomes.count)
-        result.interval = .wilson(successes: Double(passed), trials: outcomes.count)
+        let passed = Double(outcomes.count { $0.passed })
         result.unjudged = outcomes.count - judged.count
-        result.stoppedShare = outcomes.isEmpty ? nil : Double(answers.count { $0.stopped }) / Double(answers.count)
+        result.figures["accuracy"] = passed / Double(outcomes.count)
+        if !judged.isEmpty { result.figures["score"] = judged.reduce(0, +) / Double(judged.count) }
+        let interval = Interval.wilson(successes: passed, trials: outcomes.count)
+        result.figures["accuracy_low"] = interval.lower
+        result.figures["accuracy_high"] = interval.upper
+        result.figures["stopped"] = Double(answers.count { $0.stopped }) / Double(answers.count)
         if suite.items.allSatisfy({ $0.label != nil }) {
-            result.classes = ClassTable(zip(suite.items, outcomes).map { ($0.label ?? "", $1.extracted) })
+            let classes = ClassTable(outcomes.map { ($0.label ?? "", $0.extracted) })
+            result.classes = classes
+            result.figures["macro_f1"] = classes.macroF1
+            result.figures["base_rate"] = classes.baseRate
         }
         return result
     }
@@ -116,7 +124,8 @@ public struct SuiteRunner {
         _ item: SuiteItem, _ answer: Answer, _ verdict: Result<Verdict, VerifierFailure>?
     ) -> SuiteResult.Outcome {
         var outcome = SuiteResult.Outcome(
-            source: item.source, expected: item.expected, answer: answer.text, passed: false, stopped: answer.stopped)
+            id: item.id, source: item.source, expected: item.expected, label: item.label, answer: answer.text,
+            passed: false, stopped: answer.stopped)
         switch verdict {
         case .success(.score(let score)):
             outcome.score = score.value
@@ -171,18 +180,21 @@ public struct SuiteRunner {
     }
 
     private func measureLoss(_ suite: Suite, asPerplexity: Bool) throws -> SuiteResult {
-        let examples = suite.items.compactMap(\.row?.example)
-        var (sum, weight) = (0.0, 0.0)
-        for batch in examples.batches(ofTokens: 4096) {
-            if stop.isRequested { throw CancellationError() }
-            let part = try SFTObjective().loss(
-                batch, model: model, context: StepContext(seed: seed, isTraining: false))
-            sum += Double(part.sum.scalar)
-            weight += part.weight
+        let items = suite.items.filter { $0.row?.ids.isEmpty == false }
+        let batches = items.compactMap(\.row).batches(ofTokens: 4096)
+        let measurement = try SFTObjective().measurement(
+            of: batches.lazy.prefix { _ in !stop.isRequested }, model: model, seed: seed)
+        if stop.isRequested { throw CancellationError() }
+        var result = SuiteResult(name: suite.name, kind: suite.kind, count: items.count)
+        guard let loss = measurement.metrics.first(where: { $0.name == "loss" })?.value else { return result }
+        if asPerplexity { result.figures["perplexity"] = exp(loss) }
+        result.figures["loss"] = loss
+        let losses = measurement.rows.first { $0.name == "loss" } ?? RowFigures("loss", sums: [], weights: [])
+        result.rows = zip(items, zip(losses.sums, losses.weights)).map { item, part in
+            let values: OrderedDictionary =
+                part.1 > 0 ? ["loss": MeasuredRow.Value(part.0 / part.1, weight: part.1)] : [:]
+            return MeasuredRow(id: item.id, source: item.source, values: values)
         }
-        var result = SuiteResult(name: suite.name, count: examples.count, seconds: 0)
-        result.loss = weight > 0 ? sum / weight : nil
-        result.reportsPerplexity = asPerplexity
         return result
     }
 }

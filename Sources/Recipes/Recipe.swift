@@ -39,6 +39,8 @@ public struct Recipe: Sendable, Hashable {
     public var checkpoint = CheckpointSettings()
     public var faults = FaultSettings()
     public var evaluation = EvaluationSettings()
+    /// What must hold before the model is shipped; `nil` for nothing.
+    public var gate: GateSettings?
 
     public init() {}
 }
@@ -67,7 +69,6 @@ extension Recipe: RecipeSection {
     package static let table = SectionTable<Recipe>(
         "A recipe of Hone: what to train, on what, and how to judge it.",
         planned: [
-            PlannedField("gate", instead: "Remove the block; compare the reports of evaluation.suites yourself"),
             PlannedField("export", instead: "Remove the block and run `hone export` after the training"),
             PlannedField("distributed", instead: "Remove the block; this version trains in one process"),
             PlannedField("distill", instead: "Remove the block"),
@@ -103,6 +104,7 @@ extension Recipe: RecipeSection {
             Field("checkpoint", \.checkpoint, "What is saved while training, and how a run goes on."),
             Field("faults", \.faults, "What is done when numbers or the run itself go wrong."),
             Field("evaluation", \.evaluation, "What the model is judged by, and when."),
+            Field("gate", \.gate, "What must hold before the model is shipped.", changesResults: false),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
@@ -120,6 +122,7 @@ extension Recipe: RecipeSection {
         }
         finishReference(decoder)
         checkRows(decoder)
+        checkGate(decoder)
         if !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
     }
 

@@ -35,7 +35,11 @@ public struct SFTObjective: Objective, Sendable {
     /// The loss of a micro-batch: its sum over the trained tokens, their number, and the sums of `entropy` (nats) and
     /// `mean_token_accuracy` over them.
     public func loss(_ batch: TokenBatch, model: LanguageModel, context: StepContext) throws -> LossSum {
-        guard !batch.positions.isEmpty else { return LossSum(sum: Tensor(0), weight: 0) }
+        guard !batch.positions.isEmpty else {
+            let nothing = [Double](repeating: 0, count: batch.tokens.lengths.count)
+            let rows = context.isTraining ? [] : [RowFigures("loss", sums: nothing, weights: nothing)]
+            return LossSum(sum: Tensor(0), weight: 0, rows: rows)
+        }
         var options = context.forwardOptions
         if let neftuneAlpha, neftuneAlpha > 0, context.isTraining {
             options.embeddingNoise = Self.noise(
@@ -54,7 +58,23 @@ public struct SFTObjective: Objective, Sendable {
         var metrics = MetricSums()
         metrics.add("entropy", sum: labels.entropy.detached.total, weight: count)
         metrics.add("mean_token_accuracy", sum: labels.isTop1.detached.total, weight: count)
-        return LossSum(sum: perToken.sum().scaled(by: -1), weight: count, metrics: metrics)
+        var result = LossSum(sum: perToken.sum().scaled(by: -1), weight: count, metrics: metrics)
+        if !context.isTraining { result.rows = [Self.losses(perToken, batch)] }
+        return result
+    }
+
+    /// What the documents of a micro-batch lose, each over its own trained tokens.
+    private static func losses(_ perToken: Tensor, _ batch: TokenBatch) -> RowFigures {
+        let values = perToken.scalars
+        var (sums, weights, next, end) = ([Double](), [Double](), 0, 0)
+        for length in batch.tokens.lengths {
+            end += length
+            let first = next
+            while next < batch.positions.count, batch.positions[next] < end { next += 1 }
+            sums.append(-values[first..<next].reduce(0) { $0 + Double($1) })
+            weights.append(Double(next - first))
+        }
+        return RowFigures("loss", sums: sums, weights: weights)
     }
 
     /// Noise for the embeddings of a micro-batch, [T, D].

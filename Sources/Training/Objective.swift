@@ -10,13 +10,45 @@ public struct LossSum {
     public var weight: Double
     /// What is reported besides.
     public var metrics: MetricSums
+    /// What each example of the batch has of a figure, in the batch's order; only where nothing is trained.
+    public var rows: [RowFigures]
 
     /// A sum, its weight, and metrics.
-    public init(sum: Tensor, weight: Double, metrics: MetricSums = MetricSums()) {
+    public init(sum: Tensor, weight: Double, metrics: MetricSums = MetricSums(), rows: [RowFigures] = []) {
         self.sum = sum
         self.weight = weight
         self.metrics = metrics
+        self.rows = rows
     }
+}
+
+/// One figure of every example, such that the figure of all of them is Σ sum / Σ weight.
+public struct RowFigures: Sendable, Hashable {
+    /// What it is called: the name of the metric.
+    public var name: String
+    /// The examples' parts of the sum.
+    public var sums: [Double]
+    /// What each part is summed over, as many.
+    public var weights: [Double]
+
+    /// - Precondition: as many weights as sums.
+    public init(_ name: String, sums: [Double], weights: [Double]) {
+        precondition(sums.count == weights.count, "\(weights.count) weights for \(sums.count) sums of \(name)")
+        self.name = name
+        self.sums = sums
+        self.weights = weights
+    }
+}
+
+/// What was measured on held-out examples.
+public struct Measurement: Sendable {
+    /// `loss` first; empty when nothing carries loss.
+    public var metrics: [(name: String, value: Double)] = []
+    /// The same for each example, for the figures that an objective tells apart.
+    public var rows: [RowFigures] = []
+
+    /// Nothing yet.
+    public init() {}
 }
 
 /// What a model is trained for: from a micro-batch and the model, a loss.

@@ -209,13 +209,36 @@ extension Objective {
     public func measure(
         _ batches: some Sequence<Batch>, model: LanguageModel, seed: UInt64 = 0
     ) throws -> [(name: String, value: Double)] {
+        try measurement(of: batches, model: model, seed: seed).metrics
+    }
+
+    /// The same with what each example has of it.
+    ///
+    /// - Parameters:
+    ///   - batches: micro-batches.
+    ///   - model: the model as it is.
+    ///   - seed: of the run.
+    /// - Throws: what the objective throws.
+    public func measurement(
+        of batches: some Sequence<Batch>, model: LanguageModel, seed: UInt64 = 0
+    ) throws -> Measurement {
         var metrics = MetricSums()
+        var result = Measurement()
         for (index, batch) in batches.enumerated() {
             let context = StepContext(seed: seed, microBatch: index, isTraining: false)
             let part = try loss(batch, model: model, context: context)
             metrics.add("loss", sum: Double(part.sum.scalar), weight: part.weight)
             metrics.merge(part.metrics)
+            for figures in part.rows {
+                if let place = result.rows.firstIndex(where: { $0.name == figures.name }) {
+                    result.rows[place].sums += figures.sums
+                    result.rows[place].weights += figures.weights
+                } else {
+                    result.rows.append(figures)
+                }
+            }
         }
-        return metrics.values
+        result.metrics = metrics.values
+        return result
     }
 }

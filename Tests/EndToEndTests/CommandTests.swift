@@ -10,7 +10,7 @@ import TextCore
         [
             "name": "stories", "path": "rows.jsonl", "verifier": "contains", "max_samples": 4,
             "generate": ["max_new_tokens": 8],
-        ], ["name": "held", "path": "rows.jsonl", "metric": "loss", "max_samples": 4],
+        ], ["name": "losses", "path": "rows.jsonl", "metric": "loss", "max_samples": 4],
     ]
 
     private func json(_ workspace: Workspace, _ arguments: String..., input: String = "") throws -> JSON {
@@ -86,10 +86,10 @@ import TextCore
         let trained = try json(workspace, "train", "recipe.yaml")
         let loss = trained["after"]?.array?.last?["loss"]
         #expect(loss?.double != nil && loss != trained["before"]?.array?.last?["loss"])
-        let base = try json(workspace, "eval", "recipe.yaml", "--suite", "held")
+        let base = try json(workspace, "eval", "recipe.yaml", "--suite", "losses")
         #expect(base["suites"]?.array?.first?["loss"] == trained["before"]?.array?.last?["loss"])
         for model in ["runs/run", "runs/run/final"] {
-            let judged = try json(workspace, "eval", "recipe.yaml", "--model", model, "--suite", "held")
+            let judged = try json(workspace, "eval", "recipe.yaml", "--model", model, "--suite", "losses")
             #expect(judged["suites"]?.array?.first?["loss"] == loss)
         }
         let merge = try json(workspace, "export", "runs/run", "--format", "merged", "-o", "merged")

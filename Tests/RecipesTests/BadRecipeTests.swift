@@ -570,12 +570,42 @@ extension BadRecipe {
             schema: 1
             model: model
             data: rows.jsonl
-            gate: {require: []}
+            distill: {}
             export: {}
             """#,
             [
-                #"recipe.yaml:4:1: gate is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove the block; compare the reports of evaluation.suites yourself."#,
+                #"recipe.yaml:4:1: distill is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove the block."#,
                 #"recipe.yaml:5:1: export is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove the block and run `hone export` after the training."#,
+            ]),
+        BadRecipe(
+            "gate",
+            #"""
+            schema: 1
+            model: model
+            data: rows.jsonl
+            evaluation:
+              at_start: false
+              suites: [{name: test, path: rows.jsonl, verifier: exact}]
+            gate:
+              baseline: bse
+              require:
+                - {metric: suites.tset.accuracy, min: 0.9, max: 0.5}
+                - {metric: eval.loss, max_drop: 0.1, max_kl: 1}
+                - {metric: accuracy}
+                - {min_share: 0.5}
+                - {check: nan, min_gain: 0.1}
+            """#,
+            [
+                #"recipe.yaml:5:13: the gate compares with the model before the run, but evaluation.at_start is false. Nothing would be known of the baseline. Remove `at_start: false`, or name another `gate.baseline`."#,
+                #"recipe.yaml:8:13: gate.baseline must be base, run:NAME, baseline:NAME or the path of a model's folder, not the string 'bse'. Gains are measured from it. Did you mean 'base'?"#,
+                #"recipe.yaml:10:16: gate.require.0.metric names suite 'tset', which evaluation.suites does not have. A gate needs questions that share nothing with the training rows. Did you mean 'test'?"#,
+                #"recipe.yaml:10:53: gate.require.0.max 0.5 is below min 0.9. Nothing lies between them. Swap them."#,
+                #"recipe.yaml:11:16: gate.require.1.metric is eval.loss, but no rows are held out. A gate judges by rows that the model has not been trained on. Add `data: {val_fraction: 0.05}` or rows in data.eval."#,
+                #"recipe.yaml:11:50: gate.require.1.max_kl is written without check: export_parity. Nothing reads it there. Remove it, or write `check: export_parity`."#,
+                #"recipe.yaml:12:16: gate.require.2.metric 'accuracy' is no metric. Nothing measures it. Write `suites.NAME.METRIC` or `eval.METRIC`; the suites are test."#,
+                #"recipe.yaml:13:7: gate.require.3 has neither a metric nor a check. Nothing says what must hold. Write `metric: suites.NAME.accuracy` or `check: no_contamination`."#,
+                #"recipe.yaml:13:19: gate.require.3.min_share is written without check: stops_cleanly. Nothing reads it there. Remove it, or write `check: stops_cleanly`."#,
+                #"recipe.yaml:14:15: gate.require.4.check must be one of no_contamination, export_parity, stops_cleanly, no_nan, not the string 'nan'. An unknown word would leave the choice to chance. Did you mean 'no_nan'?"#,
             ]),
         BadRecipe(
             "planned field",

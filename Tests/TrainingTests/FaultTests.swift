@@ -154,10 +154,11 @@ import Training
     /// A run of 40 steps whose loss is sixty times as large in some.
     private func run(
         spikes: Set<Int>, empty: Set<Int> = [], skip: Int = 3, every: Int = 5, in folder: URL, resume: Bool = false,
-        action: SpikePolicy.Action = .rollback, stopAfter: Int? = nil
+        action: SpikePolicy.Action = .rollback, stopAfter: Int? = nil, scale: Float = 1
     ) throws -> (trainer: Trainer<NextToken>, events: [RunEvent], kept: [Anomaly]) {
         let trainer = try TinyRun.trainer(
-            totalSteps: 40, objective: NextToken(factor: { spikes.contains($0 + 1) ? 60 : 1 }, emptySteps: empty),
+            totalSteps: 40,
+            objective: NextToken(factor: { scale * (spikes.contains($0 + 1) ? 60 : 1) }, emptySteps: empty),
             configure: {
                 $0.checkpoints = .everySteps(every)
                 $0.spikes = SpikePolicy(action: action, skippedSteps: skip)
@@ -256,6 +257,13 @@ import Training
             #expect(result.trainer.state.updates == 40 && result.trainer.state.skips.isEmpty)
             let calm = try TinyRun.withFolder { try run(spikes: [], in: $0, action: .warn) }
             #expect(faults(calm.events, "spike").isEmpty)
+        }
+    }
+
+    @Test func `a loss of next to nothing is no spike, however much smaller the others are`() throws {
+        try TinyRun.withFolder { folder in
+            let result = try run(spikes: [24], in: folder, action: .warn, scale: 1e-4)
+            #expect(faults(result.events, "spike").isEmpty)
         }
     }
 }

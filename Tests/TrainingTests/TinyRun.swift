@@ -68,9 +68,11 @@ enum TinyRun {
     /// A folder of its own, removed after `body`.
     static func withFolder<Result>(in parent: URL? = nil, _ body: (URL) throws -> Result) throws -> Result {
         let parent = parent ?? FileManager.default.temporaryDirectory
-        let folder = parent.appendingPathComponent("hone-\(UUID().uuidString)")
+        let outer = parent.appendingPathComponent("hone-\(UUID().uuidString)")
+        // Links to the newest checkpoint lie beside the folder of checkpoints, which tests must not share.
+        let folder = outer.appendingPathComponent("run")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
+        defer { try? FileManager.default.removeItem(at: outer) }
         return try body(folder)
     }
 }

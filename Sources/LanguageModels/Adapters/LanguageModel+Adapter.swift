@@ -99,12 +99,34 @@ extension LanguageModel {
     /// - Precondition: both have the same vocabulary, and both or neither a reward head.
     public func difference(to other: LanguageModel) -> MergeReport { Self.report(probe(), other.probe()) }
 
+    /// How far another model's logits are from this one's on given rows of tokens, over all their positions; a row is read
+    /// up to the length that the models take.
+    ///
+    /// - Precondition: both have the same vocabulary, both or neither a reward head, and there is a token.
+    public func difference(to other: LanguageModel, on rows: [[Int]]) -> MergeReport {
+        let reports = rows.filter { !$0.isEmpty }.map { row in
+            let row = Array(row.prefix(configuration.contextLength))
+            return (row.count, Self.report(outputs(of: row), other.outputs(of: row)))
+        }
+        let count = Double(reports.reduce(0) { $0 + $1.0 })
+        precondition(count > 0, "two models are compared on no token")
+        return MergeReport(
+            largestDifference: reports.reduce(0) { max($0, $1.1.largestDifference) },
+            largestLogit: reports.reduce(0) { max($0, $1.1.largestLogit) },
+            greedyAgreement: reports.reduce(0) { $0 + Double($1.0) * $1.1.greedyAgreement } / count,
+            meanDivergence: reports.reduce(0) { $0 + Double($1.0) * $1.1.meanDivergence } / count)
+    }
+
     /// Logits (or rewards) of a short row whose ids are spread over the vocabulary.
     private func probe() -> Tensor {
         let length = min(48, configuration.contextLength)
-        let ids = (0..<length).map { ($0 * 7919 + 1) % configuration.vocabularySize }
+        return outputs(of: (0..<length).map { ($0 * 7919 + 1) % configuration.vocabularySize })
+    }
+
+    /// Logits (or rewards) at each position of a row.
+    private func outputs(of ids: [Int]) -> Tensor {
         let hidden = hiddenStates(PackedTokens([ids]))
-        return hasRewardHead ? rewards(hidden: hidden).reshaped([length, 1]) : logits(hidden: hidden)
+        return hasRewardHead ? rewards(hidden: hidden).reshaped([ids.count, 1]) : logits(hidden: hidden)
     }
 
     private static func report(_ before: Tensor, _ after: Tensor) -> MergeReport {

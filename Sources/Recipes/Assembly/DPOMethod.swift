@@ -1,4 +1,5 @@
 import DPO
+import Evaluation
 import Foundation
 import LanguageModels
 import ShardIO
@@ -33,11 +34,12 @@ extension PairMethod {
 
     func measure(
         _ held: [PreferenceExample], model: LanguageModel, objective: Goal, stop: StopSignal
-    ) throws -> [(name: String, value: Double)] {
-        let batches = PreferenceBatch.microBatches(held, limit: .tokens(4096)).lazy.prefix { _ in !stop.isRequested }
-        let metrics = try objective.measure(batches, model: model)
-        if stop.isRequested { throw CancellationError() }
-        return metrics
+    ) throws -> HeldResult {
+        try self.held(
+            PreferenceBatch.microBatches(held, limit: .tokens(4096)),
+            rows: held.map {
+                ($0.source, [$0.prompt, $0.chosen, $0.rejected].map(\.listed).joined(separator: " | "))
+            }, model: model, objective: objective, stop: stop)
     }
 }
 

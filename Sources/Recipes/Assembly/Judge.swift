@@ -25,6 +25,8 @@ final class Judge<Judged: Method> {
     private(set) var first: [SuiteResult] = []
     /// Results of the last measurement.
     private(set) var latest: [SuiteResult] = []
+    /// Held-out rows at the start and of the last measurement; `nil` where none were measured.
+    private(set) var firstHeld, latestHeld: HeldResult?
 
     init(
         _ method: Judged, objective: Judged.Goal, held: [Judged.Example], suites: [Suite], model: LanguageModel,
@@ -43,28 +45,41 @@ final class Judge<Judged: Method> {
     func evaluate(_ state: TrainingState) throws -> [EvaluationReport] {
         var reports: [EvaluationReport] = []
         if !held.isEmpty {
-            let metrics = try method.measure(held, model: model, objective: objective, stop: stop)
-            reports.append(EvaluationReport(metrics: metrics))
+            var result = try method.measure(held, model: model, objective: objective, stop: stop)
+            result.step = state.step
+            reports.append(EvaluationReport(metrics: result.metrics))
             heldFigures.rows = held.count
-            if state.step == 0 { heldFigures.before = metrics }
-            heldFigures.after = metrics
+            if state.step == 0 { (heldFigures.before, firstHeld) = (result.metrics, result) }
+            (heldFigures.after, latestHeld) = (result.metrics, result)
+            keep(result.json, as: "held-step-\(state.step)", "figures of the held-out rows after step \(state.step)")
         }
         latest = []
         for suite in suites {
             let result = try runner.run(suite)
             latest.append(result)
-            do {
-                try folder.write(
-                    result.json(withAnswers: true).text(.pretty) + "\n",
-                    to: "eval/\(suite.name)-step-\(state.step).json")
-            } catch {
-                // The figures are in the event all the same; a full disk ends no run.
-                warn("\(error). The answers of suite \(suite.name) after step \(state.step) are not kept")
-            }
+            keep(
+                result.json(withAnswers: true), as: "\(suite.name)-step-\(state.step)",
+                "answers of suite \(suite.name) after step \(state.step)")
             reports.append(EvaluationReport(suite: suite.name, metrics: result.metrics))
         }
         if state.step == 0 { first = latest }
         return reports
+    }
+
+    /// All of the last measurement.
+    var measurements: Measurements {
+        var all = Measurements(name: folder.url.lastPathComponent, suites: latest)
+        all.held = latestHeld
+        return all
+    }
+
+    private func keep(_ json: JSON, as name: String, _ what: String) {
+        do {
+            try folder.write(json.text(.pretty) + "\n", to: "eval/\(name).json")
+        } catch {
+            // The figures are in the event all the same; a full disk ends no run.
+            warn("\(error). The \(what) are not kept")
+        }
     }
 
     /// An answer to the first question of the first suite that has any, when one is due.

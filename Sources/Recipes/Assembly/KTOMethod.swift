@@ -1,4 +1,5 @@
 import DPO
+import Evaluation
 import LanguageModels
 import ShardIO
 import Training
@@ -71,11 +72,10 @@ struct KTOMethod: Method {
 
     func measure(
         _ held: [UnpairedExample], model: LanguageModel, objective: KTOObjective, stop: StopSignal
-    ) throws -> [(name: String, value: Double)] {
-        let batches = UnpairedBatch.microBatches(
-            held, limit: .tokens(4096), pairing: pairing, maxLength: maxLength)
-        let metrics = try objective.measure(batches.lazy.prefix { _ in !stop.isRequested }, model: model)
-        if stop.isRequested { throw CancellationError() }
-        return metrics
+    ) throws -> HeldResult {
+        try self.held(
+            UnpairedBatch.microBatches(held, limit: .tokens(4096), pairing: pairing, maxLength: maxLength),
+            rows: held.map { ($0.source, $0.prompt.listed + " | " + $0.completion.listed) }, model: model,
+            objective: objective, stop: stop)
     }
 }

@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
@@ -73,16 +74,29 @@ protocol Method: Sendable {
         for model: LanguageModel, rows: inout [Example], held: inout [Example], preparation: Preparation
     ) throws -> Goal
 
-    /// Measures the held-out examples; `loss` first.
+    /// Measures the held-out examples, altogether and one by one; `loss` first.
     ///
     /// - Throws: `CancellationError` when a stop is requested before it is done.
-    func measure(
-        _ held: [Example], model: LanguageModel, objective: Goal, stop: StopSignal
-    ) throws -> [(name: String, value: Double)]
+    func measure(_ held: [Example], model: LanguageModel, objective: Goal, stop: StopSignal) throws -> HeldResult
 }
 
 extension Method {
     var sandbox: SandboxTier? { nil }
+
+    /// What `batches` give, and for each example where it is from and what it holds.
+    func held(
+        _ batches: some Sequence<Goal.Batch>, rows: [(source: String, content: String)], model: LanguageModel,
+        objective: some Objective<Goal.Batch>, stop: StopSignal
+    ) throws -> HeldResult {
+        let measurement = try objective.measurement(of: batches.lazy.prefix { _ in !stop.isRequested }, model: model)
+        if stop.isRequested { throw CancellationError() }
+        return HeldResult(measurement, rows: rows)
+    }
+}
+
+extension [Int32] {
+    /// The ids as text, which tells apart what rows hold.
+    var listed: String { map(String.init).joined(separator: " ") }
 }
 
 /// What a method may use while it gets ready.

@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
@@ -298,7 +299,7 @@ struct RFTMethod: Method {
 
     func measure(
         _ held: [RolloutPrompt], model: LanguageModel, objective: PolicyObjective, stop: StopSignal
-    ) -> [(name: String, value: Double)] { [] }
+    ) -> HeldResult { HeldResult() }
 
     func steps(
         _ stream: BatchStream<TrainingRows<RFTMethod>, [RolloutPrompt]>, model: LanguageModel,

@@ -1,3 +1,5 @@
+import DataChecks
+import Decisions
 import Evaluation
 import Foundation
 import LanguageModels
@@ -15,6 +17,8 @@ struct RunSummary {
     var before: [SuiteResult]
     var after: [SuiteResult]
     var held: HeldFigures
+    /// What the recipe's gate says; `nil` without one, or when the run was stopped.
+    var verdict: GateVerdict?
     var steps: Int
     var seconds: Double
 }
@@ -101,6 +105,7 @@ struct RecipeRun<Trained: Method> {
     /// Trains from the start or from a checkpoint.
     mutating func run() throws -> RunSummary {
         let start = ContinuousClock.now
+        let checked = resumption?.checkpoint == nil ? try checkData() : nil
         // Before anything large is read: a run that does not fit is refused at once.
         let planned = try data.stream(acceptsDataChange: acceptsDataChange, stop: stop)
         let planner = try MemoryPlanner(
@@ -158,6 +163,14 @@ struct RecipeRun<Trained: Method> {
             try emit(.warning("going on with other settings than before: \(change)", step: trainer.state.step))
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
+        if let checked {
+            try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck)
+            for finding in checked.findings where finding.severity > .note {
+                var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
+                event.fields["check"] = .string(finding.check)
+                try emit(event)
+            }
+        }
         if let tier = method.sandbox, tier < .a {
             try emit(
                 .warning(
@@ -165,6 +178,7 @@ struct RecipeRun<Trained: Method> {
                         + "`hone doctor --sandbox` says what that means and what is missing"))
         }
         let samplesEvery = recipe.logging.samplesEvery
+        let gate = recipe.gate.map { _ in RunGate(loaded, folder: folder.url, terminal: terminal, stop: stop) }
         var services = RunServices(
             emit: { event in
                 // Rows that were left out while training are told of before the run ends.
@@ -172,7 +186,12 @@ struct RecipeRun<Trained: Method> {
                 try emit(event)
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
-            evaluate: { try judge.evaluate($0) }, stop: stop,
+            evaluate: { state in
+                let reports = try judge.evaluate(state)
+                // What nothing measures is refused before anything is trained.
+                if state.step == 0 { try gate?.check(judge.measurements) }
+                return reports
+            }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
         if suites.isEmpty, data.held.isEmpty { services.evaluate = nil }
         services.keep = { anomaly in
@@ -197,14 +216,51 @@ struct RecipeRun<Trained: Method> {
             }
         }
         let ending = try trainer.run(services) { try batches.next(step: $0) }
-        if case .stopped = ending {} else { try folder.replace("final") { try saveFinal(model, to: $0) } }
+        var verdict: GateVerdict?
+        if case .stopped = ending {
+        } else {
+            try folder.replace("final") { try saveFinal(model, to: $0) }
+            if let gate { verdict = try settle(gate, model, after: trainer.state.step, emit) }
+        }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
-            steps: trainer.state.step,
+            verdict: verdict, steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
     // MARK: Parts
+
+    /// What is wrong with the rows, as far as it is seen without long work.
+    ///
+    /// - Throws: `RecipeError` when a gate would judge by rows that are trained on.
+    private func checkData() throws -> DataCheckReport? {
+        guard recipe.data.check != .none else { return nil }
+        let report = try RecipeDataCheck.run(
+            loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+        terminal.note("data       \(report.summary)")
+        let wantsClean = recipe.gate?.require.contains { $0.check == .noContamination } == true
+        let shared = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity == .error }
+        guard wantsClean, let first = shared.first else { return report }
+        throw loaded.problem(
+            at: "data.train", first.message,
+            why: "The gate asks for no_contamination, so it could not open, whatever is learned", fix: first.edit)
+    }
+
+    /// Judges the recipe's gate.
+    private func settle(
+        _ gate: RunGate, _ model: LanguageModel, after step: Int, _ emit: (RunEvent) throws -> Void
+    ) throws -> GateVerdict {
+        let verdict = try gate.settle(trained: model)
+        try emit(
+            RunEvent(
+                .gate,
+                [
+                    "step": .integer(step), "outcome": .string(verdict.outcome.name),
+                    "message": .string(verdict.summary), "on_fail": .string(gate.settings.onFail.rawValue),
+                    "path": .string(gate.folder.appending(path: RunFolder.gate).path),
+                ]))
+        return verdict
+    }
 
     /// Takes the gradient of the largest micro-batch, so that a run ends now, and not in the middle of an epoch, if memory
     /// is too short for it. Where it is far from short nothing is done.

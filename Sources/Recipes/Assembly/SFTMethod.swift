@@ -1,3 +1,4 @@
+import Evaluation
 import LanguageModels
 import SFT
 import ShardIO
@@ -87,12 +88,13 @@ struct SFTMethod: Method {
 
     func measure(
         _ held: [TrainingExample], model: LanguageModel, objective: SFTObjective, stop: StopSignal
-    ) throws -> [(name: String, value: Double)] {
+    ) throws -> HeldResult {
         // Held-out rows are judged by plain cross-entropy, whatever the loss that trains.
-        let batches = held.batches(ofTokens: 4096).lazy.prefix { _ in !stop.isRequested }
-        let metrics = try SFTObjective().measure(batches, model: model)
-        if stop.isRequested { throw CancellationError() }
-        return metrics
+        let rows = held.filter { !$0.ids.isEmpty }
+        return try self.held(
+            rows.batches(ofTokens: 4096),
+            rows: rows.map { ($0.source, $0.ids.listed + " from \($0.trained.firstIndex(of: true) ?? 0)") },
+            model: model, objective: SFTObjective(), stop: stop)
     }
 }
 

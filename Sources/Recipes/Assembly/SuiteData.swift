@@ -19,10 +19,11 @@ enum SuiteData {
             path: settings.path, format: settings.format, columns: settings.columns, limit: settings.maxSamples)
         let encoder = text.encoder(trainOn: trainOn)
         if let metric = settings.metric {
-            var items: [SuiteItem] = []
-            try rows.forEach { _, record in
-                let row = try encoder.encode(record)
-                items.append(SuiteItem(source: row.example.source, prompt: [], row: row))
+            var found: [(content: String, row: EncodedRow)] = []
+            try rows.forEach { raw, record in found.append((content(of: raw), try encoder.encode(record))) }
+            let names = RowIdentity.names(found.map { ($0.row.example.source, $0.content) })
+            let items = zip(found, names).map { item, id in
+                SuiteItem(id: id, source: item.row.example.source, prompt: [], row: item.row.example)
             }
             return Suite(
                 name: settings.name, judgement: .loss(asPerplexity: metric == .perplexity), items: items)
@@ -32,17 +33,21 @@ enum SuiteData {
             items: try answerItems(settings, rows: rows, encoder: encoder, rewards: rewards))
     }
 
+    /// Everything that a row holds, whatever the order of its columns.
+    private static func content(of raw: RawRow) -> String { raw.fields.text(JSONStyle(sortedKeys: true)) }
+
     private static func answerItems(
         _ settings: SuiteSettings, rows: SourceRows, encoder: ExampleEncoder, rewards: RewardAssembly
     ) throws -> [SuiteItem] {
-        var found: [(source: String, prompt: [Int], question: Rollout, reference: JSON)] = []
+        var found: [(source: String, prompt: [Int], question: Rollout, reference: JSON, content: String)] = []
         try rows.forEach { raw, record in
             let source = "\(raw.provenance.file):\(raw.provenance.line)"
             let prompt = try encoder.prompt(record)
             let question = Rollout(
                 "", item: record.info.id ?? source,
                 prompt: encoder.tokenizer.decode(prompt, skipSpecialTokens: false), row: raw.fields)
-            found.append((source, prompt, question, try reference(settings, raw, record, source: source)))
+            found.append(
+                (source, prompt, question, try reference(settings, raw, record, source: source), content(of: raw)))
         }
         let verifier: AnyVerifier
         do {
@@ -53,11 +58,12 @@ enum SuiteData {
         } catch {
             throw CommandFailure(message: "suite \(settings.name): \(error)", status: .configuration)
         }
-        return try found.map { item in
+        let names = RowIdentity.names(found.map { ($0.source, $0.content) })
+        return try zip(found, names).map { item, id in
             do {
                 let expected = item.reference.string ?? item.reference.text()
                 return SuiteItem(
-                    source: item.source, prompt: item.prompt, verifier: try verifier.bound(to: item.reference),
+                    id: id, source: item.source, prompt: item.prompt, verifier: try verifier.bound(to: item.reference),
                     question: item.question, expected: expected,
                     label: settings.verifier?.name == "label" ? settings.label(in: expected) : nil)
             } catch let failure as VerifierFailure {

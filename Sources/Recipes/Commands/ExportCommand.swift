@@ -13,6 +13,9 @@ struct ExportCommand: ReportingCommand {
             are compared before anything is written. An adapter that was trained with qlora is added to the base's own \
             weights, which are not those it was trained beside; the comparison is with the model that was trained. \
             `adapter` is a PEFT folder.
+
+            A run whose recipe has a gate is exported only when the gate has opened; --despite-gate overrides it, says so, \
+            and leaves gate-override.json beside the model.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -33,10 +36,20 @@ struct ExportCommand: ReportingCommand {
     var base: String?
     @Option(help: "Type of the numbers of a merged model.")
     var dtype: NumberType = .float32
+    @Option(
+        help: ArgumentHelp("Export although the run's gate has not opened, for this reason.", valueName: "reason"))
+    var despiteGate: String?
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if let despiteGate, despiteGate.allSatisfy(\.isWhitespace) {
+            throw ValidationError("--despite-gate takes the reason, which is kept beside the model")
+        }
+    }
 
     func run(_ terminal: Terminal) throws {
         let modelFolder = ModelChoice.resolved(source)
+        let override = try ExportGuard(source)?.check(despite: despiteGate, terminal: terminal)
         let target = URL(fileURLWithPath: folder)
         if let names = try? FileManager.default.contentsOfDirectory(atPath: target.path), !names.isEmpty {
             throw CommandFailure(
@@ -78,6 +91,9 @@ struct ExportCommand: ReportingCommand {
             try model.save(to: target, dtype: DType(rawValue: dtype.rawValue) ?? .float32)
         }
         try LanguageModel.copyTokenizer(from: choice.text.tokenizerFolder, to: target)
+        if let override {
+            try Data((override.text(.pretty) + "\n").utf8).write(to: target.appending(path: "gate-override.json"))
+        }
         if output.json {
             terminal.print(report)
         } else {

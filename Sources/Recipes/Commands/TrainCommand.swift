@@ -1,4 +1,5 @@
 import ArgumentParser
+import Decisions
 import Evaluation
 import Foundation
 import OrderedCollections
@@ -13,6 +14,8 @@ struct TrainCommand: ReportingCommand {
             The run folder holds the resolved recipe, events.jsonl, checkpoints and final/, the trained model. Ctrl-C \
             and SIGTERM save a checkpoint and stop; --resume goes on from the newest one. SIGUSR1 saves a checkpoint and \
             goes on.
+
+            Where the recipe has a gate, it is judged at the end: status 3 says that the model is not to be shipped.
             """)
 
     @OptionGroup var options: RecipeOptions
@@ -42,6 +45,9 @@ struct TrainCommand: ReportingCommand {
             terminal.note("stopped; go on with: hone train \(options.recipe) --resume")
             throw ExitCode(ExitStatus.stopped)
         }
+        guard let verdict = summary.verdict, verdict.outcome != .ship, let gate = loaded.recipe.gate else { return }
+        if gate.onFail == .warn { return terminal.warn("the gate did not open; the recipe only warns (on_fail: warn)") }
+        throw ExitCode(ExitStatus.fellShort.rawValue)
     }
 
     private func train(
@@ -64,13 +70,14 @@ struct TrainCommand: ReportingCommand {
                 "steps": .integer(summary.steps), "seconds": .number(summary.seconds),
                 "before": .array(summary.before.map { $0.json(withAnswers: false) }),
                 "after": .array(summary.after.map { $0.json(withAnswers: false) }),
-                "held_out": summary.held.json,
+                "held_out": summary.held.json, "gate": summary.verdict?.json ?? .null,
             ])
         }
         if let line = summary.held.line(summary.held.before) { terminal.print("before  \(line)") }
         for result in summary.before { terminal.print("before  \(result.summary)") }
         if let line = summary.held.line(summary.held.after) { terminal.print("after   \(line)") }
         for result in summary.after { terminal.print("after   \(result.summary)") }
+        for line in summary.verdict?.lines ?? [] { terminal.print("gate    \(line)") }
         terminal.print(
             "\(summary.ending.reason) after \(summary.steps) steps in \((summary.seconds * 10).rounded() / 10) s; "
                 + "\(summary.folder.path)/final")

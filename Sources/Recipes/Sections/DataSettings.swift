@@ -17,6 +17,8 @@ public struct DataSettings: Sendable, Hashable {
     public var streaming = false
     /// Where results that cost time are kept.
     public var cache = CacheChoice.auto
+    /// What is looked for in the rows before a run.
+    public var check = RunDataCheck.quick
     public var onCorrupt = CorruptRule.fail
     /// Largest share of rows that may be lost to damage; `nil` unless `onCorrupt` is quarantine.
     public var maxBad: Double?
@@ -42,6 +44,16 @@ public enum ExhaustedRule: String, Sendable, Hashable, CaseIterable {
     case stop
     /// The others go on without it.
     case drop
+}
+
+/// What is looked for in the rows before a run.
+public enum RunDataCheck: String, Sendable, Hashable, CaseIterable {
+    /// What `hone data check` looks for, less what takes long where there are many rows.
+    case quick
+    /// All that `hone data check` looks for.
+    case full
+    /// Nothing.
+    case none
 }
 
 /// What happens at a damaged frame or row.
@@ -101,6 +113,12 @@ extension ExhaustedRule: RecipeWord {
     }
 }
 
+extension RunDataCheck: RecipeWord {
+    package static var spellings: [String: RunDataCheck] {
+        ["off": .none, "false": .none, "true": .quick, "all": .full]
+    }
+}
+
 extension CorruptRule: RecipeWord {
     package static var spellings: [String: CorruptRule] {
         ["error": .fail, "skip": .quarantine, "ignore": .quarantine, "drop": .quarantine]
@@ -153,6 +171,10 @@ extension DataSettings: RecipeSection {
             Field(
                 "cache", \.cache,
                 "Folder for log-probabilities of a reference; auto is $HONE_CACHE or hone in the user's cache folder.",
+                changesResults: false),
+            Field(
+                "check", \.check,
+                "What is looked for in the rows before a run: `quick`, `full` or `none`; `hone data check` looks for all.",
                 changesResults: false),
             Field("on_corrupt", \.onCorrupt, "What happens at a damaged frame or row."),
             Field(

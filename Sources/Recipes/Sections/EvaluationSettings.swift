@@ -99,6 +99,11 @@ extension EvaluationSettings: RecipeSection {
                 "suites.\(index).name", "two suites are named '\(suite.name)'",
                 why: "Their figures could not be told apart", fix: "Give each its own name")
         }
+        for (index, suite) in suites.enumerated() where suite.name == "held" {
+            decoder.report(
+                "suites.\(index).name", "a suite is named 'held'",
+                why: "Figures of held-out rows are kept under this name", fix: "Give it another name")
+        }
     }
 }
 

@@ -65,6 +65,10 @@ public struct SpikeDetector: Sendable, Hashable {
     /// Steps that must be remembered before anything is judged.
     static let minimum = 16
 
+    /// A loss of so many nats, or a norm of the gradient as small, is no spike whatever came before: where everything
+    /// is learned, one hard row is a hundred times the median and harms nothing.
+    static let harmless = 0.1
+
     /// Logarithms of the last losses and norms, the oldest first.
     private var losses: [Double] = []
     private var norms: [Double] = []
@@ -85,7 +89,7 @@ public struct SpikeDetector: Sendable, Hashable {
         var spike: Spike?
         // Small noise on a flat curve is no spike: a deviation of at least 5 % of a loss, and 12 % of a norm, is usual.
         let judged = [("loss", loss, losses, 0.05), ("grad_norm", gradientNorm, norms, 0.12)]
-        for (metric, value, seen, floor) in judged where spike == nil && !isWarmingUp && value > 0 {
+        for (metric, value, seen, floor) in judged where spike == nil && !isWarmingUp && value > Self.harmless {
             guard seen.count >= Self.minimum else { continue }
             let middle = Self.median(seen.suffix(Self.recent))
             let changes = zip(seen, seen.dropFirst()).map { abs($1 - $0) }

@@ -72,6 +72,7 @@ public final class Progress {
         case .checkpoint: line("saved \(event["path"]?.string ?? "a checkpoint")")
         case .checkpointFailed: line("warning: \(event["message"]?.string ?? "a checkpoint failed")")
         case .warning: line("warning: \(event["message"]?.string ?? "")")
+        case .gate: line("gate: \(event["message"]?.string ?? "")")
         case .end: line("ended at step \(event["step"]?.int ?? step): \(event["reason"]?.string ?? "")")
         }
     }

@@ -22,6 +22,8 @@ public struct RunEvent: Sendable, Hashable {
         case checkpointFailed = "checkpoint_failed"
         /// Something a person should know: `message`.
         case warning
+        /// The gate has been judged: `step`, `outcome`, `message`, `path`.
+        case gate
         /// The run is over: `step`, `reason`.
         case end
     }

@@ -22,7 +22,8 @@ public final class RunFolder: Sendable {
     /// What a run writes; anything else in the folder is left alone.
     private static let contents = [
         "events.jsonl", "checkpoints", "last", "best", "final", "eval", "recipe.yaml", "resolved.yaml",
-        "fingerprint.json", "gate.json", "report.md", "export", "anomaly",
+        "fingerprint.json", "gate.json", "gate.md", "report.md", "report.html", "data-check.json", "removed.jsonl",
+        "export", "anomaly",
     ]
 
     /// Makes or opens a run folder.
@@ -79,6 +80,10 @@ public final class RunFolder: Sendable {
     public var final: URL { url.appendingPathComponent("final", isDirectory: true) }
     /// What steps with strange numbers, and hangs, were like.
     public var anomalies: URL { url.appendingPathComponent("anomaly", isDirectory: true) }
+    /// What the gate said, once the run has ended.
+    public static let gate = "gate.json"
+    /// What was found in the data before the run.
+    public static let dataCheck = "data-check.json"
     /// Reports of evaluations.
     public var evaluations: URL { url.appendingPathComponent("eval", isDirectory: true) }
 
