@@ -1,3 +1,5 @@
+import DataChecks
+import Decisions
 public import Foundation
 public import Reports
 
@@ -13,5 +15,10 @@ extension RunReport {
     }
 
     /// The files of a run that other parts of Hone know how to show.
-    private static let sections: [Section] = []
+    private static let sections: [Section] = [
+        Section(file: "gate.json", heading: "The gate", place: .verdict) { try GateVerdict(json: $0).blocks },
+        Section(file: "data-check.json", heading: "What the checks found", place: .data) {
+            try DataCheckReport(json: $0).blocks
+        },
+    ]
 }
