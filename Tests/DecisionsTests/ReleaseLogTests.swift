@@ -193,4 +193,38 @@ import TextCore
         #expect(other.badLines == 1 && other.firstBadLines[0].message == "longer than 16 MiB")
         #expect(other.monitor.candidate.requests == 300)
     }
+
+    /// A million requests of each kind, when long tests are asked for.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["HONE_SOAK"] == "1"))
+    func aMillionRequestsTakeSecondsAndLittleMemory() throws {
+        let paths = [folder.appending(path: "a.jsonl").path, folder.appending(path: "b.jsonl").path]
+        var random = CounterRandom(1)
+        for path in paths {
+            #expect(FileManager.default.createFile(atPath: path, contents: nil))
+            let file = try #require(FileHandle(forWritingAtPath: path))
+            for part in 0..<100 {
+                let lines = (0..<10_000).map { row in
+                    #"{"id": "request-\#(part * 10_000 + row)", "arm": "\#(path.hasSuffix("a.jsonl") ? "control" : "candidate")", "#
+                        + #""passed": \#(random.below(10) < 8), "latency_ms": \#(50 + random.below(400)), "cost": 0.0003}"#
+                }
+                file.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+            }
+        }
+        var rules = ReleaseRules()
+        rules.maxP95Latency = 600
+        rules.maxErrorRate = 0.01
+        let clock = ContinuousClock()
+        for name in ["canary", "shadow"] {
+            let time = try clock.measure {
+                let comparison =
+                    name == "canary"
+                    ? try ReleaseComparison.canary(control: paths[0], candidate: paths[1], rules: rules)
+                    : try ReleaseComparison.shadow(control: paths[0], candidate: paths[1], rules: rules)
+                #expect(comparison.monitor.candidate.requests == 1_000_000 && comparison.monitor.decision == .ship)
+            }
+            let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+            let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM") } ?? ""
+            print("\(name) of 2,000,000 lines: \(time), \(peak)")
+        }
+    }
 }
