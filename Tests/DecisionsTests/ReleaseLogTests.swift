@@ -194,6 +194,45 @@ import TextCore
         #expect(other.monitor.candidate.requests == 300)
     }
 
+    @Test func damagedLogsAreReadOrRefusedAndNeverEndTheProcess() throws {
+        let lines = rows(30, arm: "control", passes: 0.5, seed: 8) + rows(30, arm: "candidate", passes: 0.5, seed: 9)
+        let whole = Array((lines.joined(separator: "\n") + "\n").utf8)
+        let other = try file("other.jsonl", rows(30, passes: 0.5, seed: 8))
+        var rules = ReleaseRules()
+        rules.maxBadLines = 0.5
+        rules.maxCost = 1
+        var (read, refused) = (0, 0)
+        for run in 0..<200 {
+            var random = CounterRandom(41, UInt64(run))
+            var bytes = whole
+            for _ in 0..<1 + random.below(60) {
+                let place = random.below(bytes.count)
+                switch random.below(4) {
+                case 0: bytes[place] = UInt8(random.below(256))
+                case 1: bytes.remove(at: place)
+                case 2:
+                    bytes.insert(contentsOf: Array("1e999-{}[]\"\n,:null".utf8).prefix(1 + random.below(9)), at: place)
+                default: bytes.removeSubrange(place..<min(bytes.count, place + random.below(40)))
+                }
+            }
+            let path = folder.appending(path: "damaged.jsonl")
+            try Data(bytes).write(to: path)
+            do {
+                let comparison =
+                    run % 2 == 0
+                    ? try ReleaseComparison.canary(log: path.path, rules: rules)
+                    : try ReleaseComparison.shadow(control: other, candidate: path.path, rules: rules)
+                #expect(comparison.json.object != nil && !comparison.blocks.isEmpty)
+                read += 1
+            } catch let error as ReleaseLogError {
+                #expect(!error.message.isEmpty)
+                refused += 1
+            }
+        }
+        print("damaged logs: \(read) read, \(refused) refused")
+        #expect(read > 20 && refused > 5)
+    }
+
     /// A million requests of each kind, when long tests are asked for.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["HONE_SOAK"] == "1"))
     func aMillionRequestsTakeSecondsAndLittleMemory() throws {
