@@ -138,8 +138,7 @@ enum HTMLStyle {
         .stacked td{border:0;padding:.12rem 0;text-align:left;white-space:normal;min-width:0}
         .stacked td code{overflow-wrap:anywhere;white-space:normal}
         .stacked td:empty{display:none}
-        .stacked td::before{content:attr(data-label);color:var(--muted);font-size:.8rem;display:inline-block;min-width:5.2rem;
-        margin-right:.5rem}}
+        .stacked td::before{content:attr(data-label);display:block;color:var(--muted);font-size:.78rem;line-height:1.5}}
         @media(min-width:70rem){
         .page{padding-top:3.5rem}
         .with-contents{max-width:74rem;display:grid;grid-template-columns:12rem minmax(0,1fr);gap:3.5rem}

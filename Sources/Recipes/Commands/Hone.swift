@@ -70,6 +70,6 @@ struct HoneCommand: ParsableCommand {
             EvalCommand.self, GateCommand.self,
             ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
             TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
-            SchemaCommand.self, DoctorCommand.self,
+            SchemaCommand.self, DoctorCommand.self, AdviseCommand.self, ReportCommand.self,
         ])
 }

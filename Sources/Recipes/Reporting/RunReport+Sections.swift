@@ -1,0 +1,17 @@
+public import Foundation
+public import Reports
+
+extension RunReport {
+    /// Reads a run folder with everything that Hone writes there.
+    ///
+    /// - Parameters:
+    ///   - folder: the run folder.
+    ///   - pricePerHour: what an hour of the machine costs; `nil` where money is left out.
+    ///   - currency: what stands before an amount.
+    public init(folder: URL, pricePerHour: Double? = nil, currency: String = "$") {
+        self.init(folder: folder, sections: Self.sections, pricePerHour: pricePerHour, currency: currency)
+    }
+
+    /// The files of a run that other parts of Hone know how to show.
+    private static let sections: [Section] = []
+}
