@@ -16,7 +16,7 @@ public struct CheckedRow: Sendable {
     public var side: Side
     /// Where it is, `file:line`.
     public var source: String
-    /// Its number among the rows of its side, from 0.
+    /// Its number among the rows of its file, from 0.
     public var ordinal: Int
     /// What the model is told before it is asked: the system's messages; `nil` where there are none.
     public var system: String?

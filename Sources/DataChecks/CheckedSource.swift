@@ -6,8 +6,8 @@ public struct CheckedSource: Sendable {
     /// A row, or why there is none.
     public enum Outcome: Sendable {
         case row(CheckedRow)
-        /// It cannot be read: where it is, `file:line`, and why.
-        case malformed(source: String, message: String)
+        /// It cannot be read: its number in the source, where it is, `file:line`, and why.
+        case malformed(ordinal: Int, source: String, message: String)
     }
 
     /// Where its rows belong.
@@ -96,7 +96,8 @@ public struct CheckedSource: Sendable {
         } catch {
             let place = frame.provenance(of: row)
             let message = (error as? DataError).map { "\($0.message). \($0.fix)" } ?? "\(error)"
-            return .take(.malformed(source: "\(place.file):\(place.line)", message: message))
+            return .take(
+                .malformed(ordinal: place.ordinal, source: "\(place.file):\(place.line)", message: message))
         }
     }
 }

@@ -9,6 +9,7 @@ struct PreferenceCheck: DataCheck {
 
     private var pairs = 0
     private var equal = RowCollector()
+    private var marks = RowCollector()
     private var empty = RowCollector()
     private var contained = RowCollector()
     private var contradictions = RowCollector()
@@ -34,8 +35,11 @@ struct PreferenceCheck: DataCheck {
         }
         if better.isEmpty || worse.isEmpty {
             empty.add(shown(better.isEmpty ? "the chosen answer is empty" : "the rejected answer is empty"))
+        } else if chosen.split(whereSeparator: \.isWhitespace) == rejected.split(whereSeparator: \.isWhitespace) {
+            equal.add(shown(chosen == rejected ? "equal" : "equal but for spaces"))
         } else if better == worse {
-            equal.add(shown(chosen == rejected ? "equal" : "equal but for marks, case or spaces"))
+            // It may be just what is to be learned, as of quotes in JSON.
+            marks.add(shown("equal but for marks and case"))
         } else if better.count > worse.count ? better.starts(with: worse) : worse.starts(with: better) {
             contained.add(shown("begins with the \(better.count > worse.count ? "rejected" : "chosen") one whole"))
         }
@@ -85,6 +89,10 @@ struct PreferenceCheck: DataCheck {
         for (name, rows, text, why) in [
             ("equal", equal, "have two equal answers", "There is nothing to prefer; the loss has no gradient there"),
             (
+                "marks", marks, "differ in marks and case alone",
+                "That is what is learned from them: right where a format is taught, and nothing else"
+            ),
+            (
                 "empty", empty, "have an empty answer",
                 "The model learns that something is better than nothing, or to say nothing"
             ),
@@ -93,11 +101,12 @@ struct PreferenceCheck: DataCheck {
                 "What is learnt is to stop earlier or to go on, not what is better"
             ),
         ] where rows.count > 0 {
+            let isHarmless = name == "contained" || name == "marks"
             findings.append(
                 Finding(
-                    "preferences." + name, name == "contained" ? .note : .warning,
+                    "preferences." + name, isHarmless ? .note : .warning,
                     "\(counted(rows.count, "pair")) (\(percent(rows.count, of: pairs))) \(text)", why: why,
-                    edit: name == "contained" ? "" : "Delete these rows", count: rows.count, rows: rows.rows))
+                    edit: isHarmless ? "" : "Delete these rows", count: rows.count, rows: rows.rows))
         }
         if let bias = lengthBias { findings.append(bias) }
         return findings

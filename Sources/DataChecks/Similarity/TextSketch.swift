@@ -3,47 +3,57 @@ import Statistics
 /// A summary of a text's pieces in 96 bytes, by which alike texts are found without comparing all pairs (MinHash; Broder,
 /// "On the resemblance and containment of documents", 1997).
 ///
-/// Each place stands for a random order of all pieces and holds eight bits of the text's least (Li and König, "b-Bit
-/// Minwise Hashing", 2010). Two texts agree in a place with a probability of their Jaccard index, and by chance in one of
-/// 256. Places are taken together in bands: two texts are compared where all places of a band agree, which happens in
-/// some band with probability 1 - (1 - sʳ)ᵇ for similarity s, r places a band and b bands.
+/// In each of eight rounds the pieces fall into twelve places at random, and a place keeps the least of its pieces (one
+/// permutation hashing; Li, Owen and Zhang, 2012); a place without one takes that of another (Shrivastava, "Optimal
+/// Densification", 2017). Eight bits of each are kept (Li and König, "b-Bit Minwise Hashing", 2010). Two texts agree in a
+/// place with a probability of their Jaccard index, and by chance in one of 256. Places are taken together in bands: two
+/// texts are compared where all places of a band agree, which happens in some band with probability 1 - (1 - sʳ)ᵇ for
+/// similarity s, r places a band and b bands.
 struct TextSketch: Sendable {
     /// How alike rows are that are called near duplicates.
     static let nearThreshold = 0.8
     /// Places.
     static let count = 96
 
-    fileprivate let places: (SIMD32<UInt8>, SIMD32<UInt8>, SIMD32<UInt8>)
-
-    /// The random orders: each multiplies by an odd number and adds another (Dietzfelbinger et al., 1997); the pieces are
-    /// well mixed before.
-    private static let orders: [(factor: SIMD32<UInt32>, offset: SIMD32<UInt32>)] = {
+    private static let rounds = 8
+    private static let perRound = count / rounds
+    /// What pieces are multiplied with in each round.
+    private static let factors: [UInt64] = {
         var random = CounterRandom(0x736B_6574_6368)
-        return (0..<3).map { _ in
-            var (factor, offset) = (SIMD32<UInt32>(), SIMD32<UInt32>())
-            for index in 0..<32 {
-                factor[index] = UInt32(truncatingIfNeeded: random.next() >> 16) | 1
-                offset[index] = UInt32(truncatingIfNeeded: random.next() >> 16)
-            }
-            return (factor, offset)
-        }
+        return (0..<rounds).map { _ in random.next() | 1 }
     }()
+    /// For each place of a round the order in which it asks the others.
+    private static let lenders: [[Int]] = (0..<perRound).map { place in
+        var random = CounterRandom(0x6C65_6E64, UInt64(place))
+        return random.permutation(perRound)
+    }
+
+    /// Eight places a word.
+    fileprivate let words: [UInt64]
 
     /// The sketch of pieces; all texts without pieces have the same.
     init(_ hashes: [UInt32]) {
-        let orders = Self.orders
-        places = (Self.least(hashes, orders[0]), Self.least(hashes, orders[1]), Self.least(hashes, orders[2]))
-    }
-
-    private static func least(
-        _ hashes: [UInt32], _ order: (factor: SIMD32<UInt32>, offset: SIMD32<UInt32>)
-    ) -> SIMD32<UInt8> {
-        var least = SIMD32<UInt32>(repeating: .max)
-        for hash in hashes {
-            let value = order.factor &* SIMD32(repeating: hash) &+ order.offset
-            least.replace(with: value, where: value .< least)
+        var least = [UInt32](repeating: .max, count: Self.count)
+        least.withUnsafeMutableBufferPointer { least in
+            for (round, factor) in Self.factors.enumerated() {
+                let first = round * Self.perRound
+                for hash in hashes {
+                    let product = UInt64(hash) &* factor
+                    let place = first + Int((product >> 32) &* UInt64(Self.perRound) >> 32)
+                    least[place] = min(least[place], UInt32(truncatingIfNeeded: product >> 12))
+                }
+            }
         }
-        return SIMD32<UInt8>(truncatingIfNeeded: (least &* SIMD32(repeating: 0x9E37_79B1)) &>> 24)
+        var words = [UInt64](repeating: 0, count: Self.count / 8)
+        for index in 0..<(hashes.isEmpty ? 0 : Self.count) {
+            var value = least[index]
+            if value == .max {
+                let first = index / Self.perRound * Self.perRound
+                value = Self.lenders[index % Self.perRound].lazy.map { least[first + $0] }.first { $0 != .max } ?? .max
+            }
+            words[index / 8] |= UInt64((value &* 0x9E37_79B1) >> 24) << UInt64(8 * (index % 8))
+        }
+        self.words = words
     }
 }
 
@@ -74,36 +84,43 @@ private func pow(_ base: Double, _ exponent: Int) -> Double { (0..<exponent).red
 
 /// The sketches of many texts: 96 bytes each.
 struct SketchTable: Sendable {
-    private var places: [SIMD32<UInt8>] = []
+    private static let width = TextSketch.count / 8
+    private var words: [UInt64] = []
 
-    /// Sketches.
-    var count: Int { places.count / 3 }
-
-    mutating func append(_ sketch: TextSketch) {
-        places.append(sketch.places.0)
-        places.append(sketch.places.1)
-        places.append(sketch.places.2)
-    }
+    mutating func append(_ sketch: TextSketch) { words += sketch.words }
 
     /// How many places of two sketches agree, 0 ... 96.
     func agreement(_ left: Int, _ right: Int) -> Int {
-        (0..<3).reduce(0) { $0 + Self.agreement(places[3 * left + $1], places[3 * right + $1]) }
+        words.withUnsafeBufferPointer { words in
+            Self.agreement(words, Self.width * left, words, Self.width * right)
+        }
     }
 
     /// How many places of a sketch agree with one of the table's.
     func agreement(_ sketch: TextSketch, _ other: Int) -> Int {
-        Self.agreement(sketch.places.0, places[3 * other]) + Self.agreement(sketch.places.1, places[3 * other + 1])
-            + Self.agreement(sketch.places.2, places[3 * other + 2])
+        words.withUnsafeBufferPointer { words in
+            sketch.words.withUnsafeBufferPointer { Self.agreement($0, 0, words, Self.width * other) }
+        }
     }
 
-    private static func agreement(_ left: SIMD32<UInt8>, _ right: SIMD32<UInt8>) -> Int {
-        let ones = SIMD32<UInt8>.zero.replacing(with: SIMD32(repeating: 1), where: left .== right)
-        return Int(ones.wrappedSum())
+    @inline(__always)
+    private static func agreement(
+        _ left: UnsafeBufferPointer<UInt64>, _ first: Int, _ right: UnsafeBufferPointer<UInt64>, _ second: Int
+    ) -> Int {
+        precondition(first + width <= left.count && second + width <= right.count, "a sketch that is not in the table")
+        let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
+        var sums: UInt64 = 0
+        for index in 0..<width {
+            // Bytes that differ are not 0 in the difference; the highest bit of each byte then says which are.
+            let difference = left[first + index] ^ right[second + index]
+            sums &+= ~(((difference & low) &+ low) | difference | low) >> 7
+        }
+        return Int((sums &* 0x0101_0101_0101_0101) >> 56)
     }
 
     /// The hash of a band of one of the table's sketches; equal for texts that agree in all of its places.
     func key(_ index: Int, band: Int, _ bands: SketchBands) -> UInt32 {
-        places.withUnsafeBytes { bytes in
+        words.withUnsafeBytes { bytes in
             Self.key(
                 UnsafeRawBufferPointer(rebasing: bytes[TextSketch.count * index..<TextSketch.count * (index + 1)]),
                 band: band, bands)
@@ -112,7 +129,7 @@ struct SketchTable: Sendable {
 
     /// The hashes of all bands of a sketch.
     static func keys(_ sketch: TextSketch, _ bands: SketchBands) -> [UInt32] {
-        withUnsafeBytes(of: sketch.places) { bytes in (0..<bands.count).map { key(bytes, band: $0, bands) } }
+        sketch.words.withUnsafeBytes { bytes in (0..<bands.count).map { key(bytes, band: $0, bands) } }
     }
 
     private static func key(_ places: UnsafeRawBufferPointer, band: Int, _ bands: SketchBands) -> UInt32 {

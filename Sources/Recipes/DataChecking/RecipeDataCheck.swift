@@ -97,7 +97,7 @@ extension DataChecker {
         for outcome in batch {
             switch outcome {
             case .row(let row): rows.append(row)
-            case .malformed(let source, let message): addMalformed(source, message)
+            case .malformed(_, let source, let message): addMalformed(source, message)
             }
         }
         try add(rows)

@@ -10,15 +10,15 @@
 ///
 /// It is written beside its place as `.<name>.tmp-<random>`, flushed, and then renamed; if it is dropped before, what
 /// was written is deleted.
-final class OutputFile {
-    let path: String
+package final class OutputFile {
+    package let path: String
     private let temporaryPath: String
     private let descriptor: Int32
     private var isOpen = true
     private(set) var size = 0
 
     /// - Throws: `DataError` when the folder is missing or may not be written.
-    init(path: String) throws(DataError) {
+    package init(path: String) throws(DataError) {
         self.path = path
         let name = fileName(path)
         temporaryPath = join(folder(of: path), ".\(name).tmp-\(String(UInt64.random(in: 0 ... .max), radix: 16))")
@@ -36,13 +36,13 @@ final class OutputFile {
     }
 
     /// Appends bytes.
-    func write(_ bytes: UnsafeRawBufferPointer) throws(DataError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(DataError) {
         try write(bytes, at: size)
         size += bytes.count
     }
 
     /// Appends bytes.
-    func write(_ bytes: [UInt8]) throws(DataError) {
+    package func write(_ bytes: [UInt8]) throws(DataError) {
         try bytes.withRawBytes { bytes throws(DataError) in try write(bytes) }
     }
 
@@ -81,7 +81,7 @@ final class OutputFile {
     /// Puts the file on the disk and gives it its name.
     ///
     /// - Throws: `DataError` when flushing or renaming fails; the file then does not appear.
-    func commit() throws(DataError) {
+    package func commit() throws(DataError) {
         guard fsync(descriptor) == 0 else { throw Self.failed("cannot be flushed to the disk", path: path) }
         isOpen = false
         guard close(descriptor) == 0, rename(temporaryPath, path) == 0 else {
@@ -100,7 +100,7 @@ final class OutputFile {
     }
 
     /// Makes a folder and those above it.
-    static func makeFolder(_ path: String) throws(DataError) {
+    package static func makeFolder(_ path: String) throws(DataError) {
         if mkdir(path, 0o755) == 0 || (errno == EEXIST && isFolder(path)) { return }
         let parent = folder(of: path)
         if errno == ENOENT, parent != path, parent != "." {
