@@ -71,13 +71,15 @@ public struct CheckedSource: Sendable {
 
     /// Rows from all over the source, at most `count`: its first frames alone where others cannot be read before them.
     ///
-    /// - Throws: `DataError` for a frame that is damaged.
-    public func sample(_ count: Int) throws -> [CheckedRow] {
+    /// Frames that are damaged give none.
+    public func sample(_ count: Int) -> [CheckedRow] {
         let frames = source.frames.count
         let looked = source.hasRandomAccess ? min(frames, 32) : min(frames, 4)
         var rows: [CheckedRow] = []
         for number in 0..<looked {
-            let frame = try source.frame(source.hasRandomAccess ? number * frames / looked : number)
+            guard let frame = try? source.frame(source.hasRandomAccess ? number * frames / looked : number) else {
+                continue
+            }
             let each = max(1, count / looked)
             let step = max(1, frame.count / each)
             for row in stride(from: 0, to: frame.count, by: step).prefix(each) {

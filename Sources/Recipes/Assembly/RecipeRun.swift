@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
+import ShardIO
 import TensorCore
 import TextCore
 import Tokenization
@@ -163,14 +164,7 @@ struct RecipeRun<Trained: Method> {
             try emit(.warning("going on with other settings than before: \(change)", step: trainer.state.step))
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
-        if let checked {
-            try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck)
-            for finding in checked.findings where finding.severity > .note {
-                var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
-                event.fields["check"] = .string(finding.check)
-                try emit(event)
-            }
-        }
+        if let checked { try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck) }
         if let tier = method.sandbox, tier < .a {
             try emit(
                 .warning(
@@ -184,6 +178,7 @@ struct RecipeRun<Trained: Method> {
                 // Rows that were left out while training are told of before the run ends.
                 if event.kind == .end { for line in rows.remarks { try emit(.warning(line)) } }
                 try emit(event)
+                if event.kind == .start { for warning in checked?.warnings ?? [] { try emit(warning) } }
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
             evaluate: { state in
@@ -235,8 +230,15 @@ struct RecipeRun<Trained: Method> {
     /// - Throws: `RecipeError` when a gate would judge by rows that are trained on.
     private func checkData() throws -> DataCheckReport? {
         guard recipe.data.check != .none else { return nil }
-        let report = try RecipeDataCheck.run(
-            loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+        let report: DataCheckReport
+        do {
+            report = try RecipeDataCheck.run(
+                loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+        } catch let error as DataError {
+            // Rows that are damaged are a matter of the run itself, which may be told to go on without them.
+            terminal.warn("the rows were not checked: \(error)")
+            return nil
+        }
         terminal.note("data       \(report.summary)")
         let wantsClean = recipe.gate?.require.contains { $0.check == .noContamination } == true
         let shared = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity == .error }
@@ -432,6 +434,17 @@ struct RecipeRun<Trained: Method> {
         )
         for problem in machine.problems { terminal.note("! \(problem)") }
         terminal.note("folder     \(recipe.outputFolder.absolute)")
+    }
+}
+
+extension DataCheckReport {
+    /// What a person should know before the first step.
+    fileprivate var warnings: [RunEvent] {
+        findings.filter { $0.severity > .note }.map { finding in
+            var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
+            event.fields["check"] = .string(finding.check)
+            return event
+        }
     }
 }
 

@@ -35,7 +35,7 @@ enum RecipeDataCheck {
             only: options.only, rows: rows.rowCount, quick: options.quick)
         var settings = try settings(loaded, text: text ?? ModelText(loaded.recipe.model))
         settings.labelColumn = options.labelColumn
-        settings.commonText = try rows.commonText()
+        settings.commonText = rows.commonText()
         settings.isStopped = { stop.isRequested }
         var checker = DataChecker(checks, settings, leftOut: leftOut)
         try rows.forEachBatch { _, batch in

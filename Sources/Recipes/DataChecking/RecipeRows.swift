@@ -73,8 +73,8 @@ struct RecipeRows {
     var rowCount: Int { sources.reduce(0) { $0 + $1.rowCount } }
 
     /// Texts that most rows of a file share.
-    func commonText() throws -> CommonText {
-        CommonText(samples: try sources.map { try $0.sample(512).map(\.prompt) })
+    func commonText() -> CommonText {
+        CommonText(samples: sources.map { $0.sample(512).map(\.prompt) })
     }
 
     /// Calls `body` with all rows, some thousands at a time: those of suites first.

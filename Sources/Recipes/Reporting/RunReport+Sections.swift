@@ -2,6 +2,7 @@ import DataChecks
 import Decisions
 public import Foundation
 public import Reports
+import Training
 
 extension RunReport {
     /// Reads a run folder with everything that Hone writes there.
@@ -16,9 +17,7 @@ extension RunReport {
 
     /// The files of a run that other parts of Hone know how to show.
     private static let sections: [Section] = [
-        Section(file: "gate.json", heading: "The gate", place: .verdict) { try GateVerdict(json: $0).blocks },
-        Section(file: "data-check.json", heading: "What the checks found", place: .data) {
-            try DataCheckReport(json: $0).blocks
-        },
+        Section(file: RunFolder.gate, heading: "Gate", place: .verdict) { try GateVerdict(json: $0).blocks },
+        Section(file: RunFolder.dataCheck, heading: "Data", place: .data) { try DataCheckReport(json: $0).blocks },
     ]
 }
