@@ -1,6 +1,7 @@
 import ArgumentParser
 import DataChecks
 import Foundation
+import OrderedCollections
 import Reports
 import TextCore
 import Training
