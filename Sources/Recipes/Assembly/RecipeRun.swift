@@ -66,7 +66,8 @@ struct RecipeRun<Trained: Method> {
             if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
         }
         let sources = try RowReader<Trained>.open(loaded.recipe)
-        let fingerprint = try Fingerprint(loaded, text: text, sources: sources)
+        let leftOut = try LeftOutRows(loaded.recipe, sources: sources, stop: stop)
+        let fingerprint = try Fingerprint(loaded, text: text, sources: sources, leftOut: leftOut)
         self.fingerprint = fingerprint
         resumption =
             policy == .resume
@@ -76,7 +77,8 @@ struct RecipeRun<Trained: Method> {
                     makeStore: { try Self.checkpoints(in: $0, loaded, text, fingerprint) })
             } : nil
         let reader = try RowReader(
-            loaded.recipe, method: method, sources: sources, quarantineLog: loaded.recipe.quarantineLog)
+            loaded.recipe, method: method, sources: sources, leftOut: leftOut,
+            quarantineLog: loaded.recipe.quarantineLog)
         data = try TrainingData(reader, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
@@ -233,7 +235,8 @@ struct RecipeRun<Trained: Method> {
         let report: DataCheckReport
         do {
             report = try RecipeDataCheck.run(
-                loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+                loaded, text: text, leftOut: data.leftOut, options: .init(quick: recipe.data.check == .quick),
+                stop: stop)
         } catch let error as DataError {
             // Rows that are damaged are a matter of the run itself, which may be told to go on without them.
             terminal.warn("the rows were not checked: \(error)")
@@ -357,6 +360,7 @@ struct RecipeRun<Trained: Method> {
         try folder.write(source, to: "recipe.yaml")
         try folder.write(loaded.resolved().text, to: "resolved.yaml")
         try folder.write(fingerprint.json.text(.pretty) + "\n", to: "fingerprint.json")
+        if let leftOut = data.leftOut { try folder.write(leftOut.rows.text, to: "removed.jsonl") }
     }
 
     private func saveFinal(_ model: LanguageModel, to folder: URL) throws {
