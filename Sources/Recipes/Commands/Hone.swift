@@ -67,7 +67,7 @@ struct HoneCommand: ParsableCommand {
         version: HoneVersion.current,
         subcommands: [
             CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self,
-            EvalCommand.self, GateCommand.self,
+            EvalCommand.self, CompareCommand.self, GateCommand.self,
             ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
             TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
             SchemaCommand.self, DoctorCommand.self,
