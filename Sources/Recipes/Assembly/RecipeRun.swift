@@ -18,6 +18,8 @@ struct RunSummary {
     var before: [SuiteResult]
     var after: [SuiteResult]
     var held: HeldFigures
+    /// What became of the suites that guard what the model could do before.
+    var forgetting: [SuiteComparison] = []
     /// What the recipe's gate says; `nil` without one, or when the run was stopped.
     var verdict: GateVerdict?
     var steps: Int
@@ -116,6 +118,8 @@ struct RecipeRun<Trained: Method> {
         let (choice, memory) = try planner.settle()
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
+        // Before a checkpoint's weights take its place.
+        let base = divergenceBase(model)
         let preparation = Preparation(
             loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
             isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url,
@@ -157,7 +161,13 @@ struct RecipeRun<Trained: Method> {
 
         let judge = Judge(
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
-            seed: UInt64(recipe.seed), folder: folder, stop: stop, warn: { [terminal] in terminal.warn($0) })
+            seed: UInt64(recipe.seed), folder: folder, stop: stop, settings: recipe.evaluation, base: base,
+            baselines: recipe.evaluation.baselines.isEmpty
+                ? nil
+                : BaselineAssembly(
+                    loaded: loaded, text: text, rewards: RewardAssembly(loaded), stop: stop,
+                    note: { [terminal] in terminal.note($0) }), warn: { [terminal] in terminal.warn($0) })
+        if resumption?.checkpoint != nil { judge.recall() }
         let emit: (RunEvent) throws -> Void = { event in
             log.append(event)
             progress.show(event)
@@ -174,6 +184,7 @@ struct RecipeRun<Trained: Method> {
                         + "`hone doctor --sandbox` says what that means and what is missing"))
         }
         let samplesEvery = recipe.logging.samplesEvery
+        let atStart = recipe.evaluation.atStart
         let gate = recipe.gate.map { _ in RunGate(loaded, folder: folder.url, terminal: terminal, stop: stop) }
         var services = RunServices(
             emit: { event in
@@ -186,7 +197,7 @@ struct RecipeRun<Trained: Method> {
             evaluate: { state in
                 let reports = try judge.evaluate(state)
                 // What nothing measures is refused before anything is trained.
-                if state.step == 0 { try gate?.check(judge.measurements) }
+                if state.step == 0, atStart { try gate?.check(judge.measurements) }
                 return reports
             }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
@@ -217,15 +228,22 @@ struct RecipeRun<Trained: Method> {
         if case .stopped = ending {
         } else {
             try folder.replace("final") { try saveFinal(model, to: $0) }
+            try judge.finish()
             if let gate { verdict = try settle(gate, model, after: trainer.state.step, emit) }
         }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
-            verdict: verdict, steps: trainer.state.step,
+            forgetting: judge.forgetting, verdict: verdict, steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
     // MARK: Parts
+
+    /// What suites of metric kl measure from; `nil` where there are none.
+    private func divergenceBase(_ model: LanguageModel) -> DivergenceBase? {
+        guard suites.contains(where: { $0.kind == .divergence }) else { return nil }
+        return model.adapter == nil ? .model(model.frozenCopy()) : .adapterOff
+    }
 
     /// What is wrong with the rows, as far as it is seen without long work.
     ///
@@ -319,7 +337,8 @@ struct RecipeRun<Trained: Method> {
         configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled
         configuration.checkpoints = recipe.checkpoint.cadence
         configuration.evaluations = recipe.evaluation.cadence
-        configuration.evaluatesAtStart = recipe.evaluation.atStart
+        configuration.evaluatesAtStart = recipe.evaluation.judgesStart
+        configuration.watchesStart = recipe.evaluation.atStart
         if let stopping = recipe.evaluation.earlyStopping {
             configuration.watched = WatchedMetric(
                 stopping.metric, patience: stopping.patience, minDelta: stopping.minDelta)
