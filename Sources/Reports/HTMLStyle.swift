@@ -91,7 +91,7 @@ enum HTMLStyle {
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1rem;margin:0 0 1.5rem;
         align-items:stretch}
         .charts figure{margin:0;display:flex;flex-direction:column}
-        .chart{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.9rem 1rem .75rem;max-width:36rem}
+        .chart{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.9rem 1rem .75rem;max-width:29rem}
         .charts .chart{max-width:none}
         .chart figcaption{font-weight:640;font-size:.95rem;line-height:1.35;margin:0 0 .55rem;color:var(--ink)}
         .chart>svg{display:block;width:100%;height:auto;overflow:visible}
@@ -138,8 +138,9 @@ enum HTMLStyle {
         .stacked td{border:0;padding:.12rem 0;text-align:left;white-space:normal;min-width:0}
         .stacked td code{overflow-wrap:anywhere;white-space:normal}
         .stacked td:empty{display:none}
-        .stacked td::before{content:attr(data-label);color:var(--muted);font-size:.8rem;display:inline-block;min-width:5.2rem;
-        margin-right:.5rem}}
+        .stacked td::before{content:attr(data-label);display:block;color:var(--muted);font-size:.78rem;line-height:1.5}
+        .stacked td:first-child{font-weight:620}
+        .stacked td:first-child::before{display:none}}
         @media(min-width:70rem){
         .page{padding-top:3.5rem}
         .with-contents{max-width:74rem;display:grid;grid-template-columns:12rem minmax(0,1fr);gap:3.5rem}

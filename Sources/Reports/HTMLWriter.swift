@@ -160,7 +160,7 @@ private struct HTMLWriter {
         }
         func attribute(_ column: Int) -> String { classes[column].isEmpty ? "" : " class=\"\(classes[column])\"" }
         // Long texts side by side are no good on a phone: there the cells of a row stand below each other.
-        let isStacked = classes.count { $0 == "long" || $0 == "medium" } > 1
+        let isStacked = classes.contains("long") || classes.count { $0 == "medium" } > 1
         let labels = table.columns.map { " data-label=\"\(escapedHTML(InlineText($0.title).plain))\"" }
         text +=
             "<figure class=\"table\(isStacked ? " stacked" : "")\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "

@@ -74,9 +74,8 @@ private struct MarkdownWriter {
             return [ReportText.literal(series.name)] + [first, low, high, last].map { ReportText.number($0) }
                 + [series.sketch(chart.yScale)]
         }
-        add(
-            "**\(Self.escaped(InlineText(chart.title).plain))** (\(Self.inline(chart.yLabel)) over "
-                + "\(Self.inline(chart.xLabel)))")
+        let unit = chart.yLabel.isEmpty ? "" : Self.inline(chart.yLabel) + ", "
+        add("**\(Self.escaped(InlineText(chart.title).plain))** (\(unit)over \(Self.inline(chart.xLabel)))")
         guard !rows.isEmpty else { return add("Nothing was measured.") }
         add(
             ReportTable(

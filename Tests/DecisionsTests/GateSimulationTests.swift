@@ -132,6 +132,10 @@ import Testing
                 }
             }
         }
+        let clear = Outcomes(rows: 200, baseline: 0.8, candidate: 0.9, correlation: 0.5)
+        let (ship, _) = shares(.minGain(0.05), runs: 400, seed: 16) { clear.metric(&$0) }
+        print("power, min_gain 0.05, \(clear): shipped \(ship)")
+        #expect(ship > 0.5)
         #expect(shown["1000 0.5 0"] ?? 0 > 0.95 && shown["200 0.8 0"] ?? 0 > 0.5)
     }
 }

@@ -238,6 +238,23 @@ func observations(_ values: [Double], weights: [Double]? = nil) -> [Observation]
         }
     }
 
+    @Test func damagedVerdictsAreRefusedAndNeverEndTheProcess() throws {
+        let verdict = verdict(.minGain(0.05), shares(both: 14, gains: 4, losses: 5, neither: 15))
+        let whole = Array(verdict.json.text(.pretty).utf8)
+        var (read, refused) = (0, 0)
+        for run in 0..<3_000 {
+            var random = CounterRandom(42, UInt64(run))
+            var bytes = whole
+            for _ in 0..<1 + random.below(3) { bytes[random.below(bytes.count)] = UInt8(32 + random.below(95)) }
+            do {
+                let again = try GateVerdict(json: JSON(parsing: bytes))
+                #expect(!again.lines.isEmpty && !again.blocks.isEmpty)
+                read += 1
+            } catch { refused += 1 }
+        }
+        #expect(read > 100 && refused > 100)
+    }
+
     @Test func theReportShowsEveryConditionWithItsFigures() throws {
         let verdict = verdict(.minGain(0.05), shares(both: 140, gains: 40, losses: 5, neither: 15))
         #expect(verdict.summary == "ship: the condition holds at 95 % confidence")

@@ -193,4 +193,77 @@ import TextCore
         #expect(other.badLines == 1 && other.firstBadLines[0].message == "longer than 16 MiB")
         #expect(other.monitor.candidate.requests == 300)
     }
+
+    @Test func damagedLogsAreReadOrRefusedAndNeverEndTheProcess() throws {
+        let lines = rows(30, arm: "control", passes: 0.5, seed: 8) + rows(30, arm: "candidate", passes: 0.5, seed: 9)
+        let whole = Array((lines.joined(separator: "\n") + "\n").utf8)
+        let other = try file("other.jsonl", rows(30, passes: 0.5, seed: 8))
+        var rules = ReleaseRules()
+        rules.maxBadLines = 0.5
+        rules.maxCost = 1
+        var (read, refused) = (0, 0)
+        for run in 0..<200 {
+            var random = CounterRandom(41, UInt64(run))
+            var bytes = whole
+            for _ in 0..<1 + random.below(60) {
+                let place = random.below(bytes.count)
+                switch random.below(4) {
+                case 0: bytes[place] = UInt8(random.below(256))
+                case 1: bytes.remove(at: place)
+                case 2:
+                    bytes.insert(contentsOf: Array("1e999-{}[]\"\n,:null".utf8).prefix(1 + random.below(9)), at: place)
+                default: bytes.removeSubrange(place..<min(bytes.count, place + random.below(40)))
+                }
+            }
+            let path = folder.appending(path: "damaged.jsonl")
+            try Data(bytes).write(to: path)
+            do {
+                let comparison =
+                    run % 2 == 0
+                    ? try ReleaseComparison.canary(log: path.path, rules: rules)
+                    : try ReleaseComparison.shadow(control: other, candidate: path.path, rules: rules)
+                #expect(comparison.json.object != nil && !comparison.blocks.isEmpty)
+                read += 1
+            } catch let error as ReleaseLogError {
+                #expect(!error.message.isEmpty)
+                refused += 1
+            }
+        }
+        print("damaged logs: \(read) read, \(refused) refused")
+        #expect(read > 20 && refused > 5)
+    }
+
+    /// A million requests of each kind, when long tests are asked for.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["HONE_SOAK"] == "1"))
+    func aMillionRequestsTakeSecondsAndLittleMemory() throws {
+        let paths = [folder.appending(path: "a.jsonl").path, folder.appending(path: "b.jsonl").path]
+        var random = CounterRandom(1)
+        for path in paths {
+            #expect(FileManager.default.createFile(atPath: path, contents: nil))
+            let file = try #require(FileHandle(forWritingAtPath: path))
+            for part in 0..<100 {
+                let lines = (0..<10_000).map { row in
+                    #"{"id": "request-\#(part * 10_000 + row)", "arm": "\#(path.hasSuffix("a.jsonl") ? "control" : "candidate")", "#
+                        + #""passed": \#(random.below(10) < 8), "latency_ms": \#(50 + random.below(400)), "cost": 0.0003}"#
+                }
+                file.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+            }
+        }
+        var rules = ReleaseRules()
+        rules.maxP95Latency = 600
+        rules.maxErrorRate = 0.01
+        let clock = ContinuousClock()
+        for name in ["canary", "shadow"] {
+            let time = try clock.measure {
+                let comparison =
+                    name == "canary"
+                    ? try ReleaseComparison.canary(control: paths[0], candidate: paths[1], rules: rules)
+                    : try ReleaseComparison.shadow(control: paths[0], candidate: paths[1], rules: rules)
+                #expect(comparison.monitor.candidate.requests == 1_000_000 && comparison.monitor.decision == .ship)
+            }
+            let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+            let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM") } ?? ""
+            print("\(name) of 2,000,000 lines: \(time), \(peak)")
+        }
+    }
 }

@@ -49,7 +49,7 @@ import Testing
 
                 Shares.
 
-                **Loss** (nats a token over step)
+                **Loss** (nats a token, over step)
 
                 | curve | first | lowest | highest | last |  |
                 | --- | ---: | ---: | ---: | ---: | --- |

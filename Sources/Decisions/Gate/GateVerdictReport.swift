@@ -66,11 +66,11 @@ extension GateVerdict {
             case .dontShip: "Don't ship"
             case .notEnoughData: "Not enough data"
             }
-        var blocks: [ReportBlock] = [.verdict(tone, title: title, text: summary.capitalizedStart)]
+        var blocks: [ReportBlock] = [.verdict(tone, title: title, text: ReportText.literal(summary.capitalizedStart))]
         guard !conditions.isEmpty else { return blocks }
         let rows = conditions.map { result in
             [
-                result.condition.text, result.status.rawValue, result.baseline?.figure ?? "",
+                ReportText.literal(result.condition.text), result.status.rawValue, result.baseline?.figure ?? "",
                 result.candidate?.figure ?? "",
                 result.condition.kind.isRelative ? result.difference.map(result.differenceText) ?? "" : "",
                 result.level == nil ? "" : result.boundsText, result.pValue?.figure ?? "", result.level?.figure ?? "",
@@ -89,7 +89,9 @@ extension GateVerdict {
                             ? "Levels are Holm's, so all that passed holds together at \((confidence * 100).figure) %. "
                             : "")
                         + "p is the chance to see this or better if the condition does not hold.")))
-        let notes = conditions.filter { !$0.note.isEmpty }.map { "**\($0.condition.text)**: \($0.note)" }
+        let notes = conditions.filter { !$0.note.isEmpty }.map {
+            "**\(ReportText.literal($0.condition.text))**: \(ReportText.literal($0.note))"
+        }
         if !notes.isEmpty { blocks.append(.list(notes)) }
         let methods = Set(conditions.map(\.method)).subtracting(["", "check"]).sorted()
         if !methods.isEmpty {

@@ -278,18 +278,12 @@ struct RequestPairing {
     mutating func add(_ id: String, _ row: ReleaseRow, isCandidate: Bool) -> Outcome {
         let (own, other) = isCandidate ? (1, 0) : (0, 1)
         if let partner = waiting[other].removeValue(forKey: id) {
-            met.insert(Self.hash(id))
+            met.insert(id.stableHash)
             return .met(partner)
         }
-        guard waiting[own][id] == nil, met.isEmpty || !met.contains(Self.hash(id)) else { return .repeated }
+        guard waiting[own][id] == nil, met.isEmpty || !met.contains(id.stableHash) else { return .repeated }
         guard waiting[own].count < Self.limit else { return .tooMany }
         waiting[own][id] = row
         return .waits
-    }
-
-    private static func hash(_ id: String) -> UInt64 {
-        var bits = id.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        return bits ^ (bits >> 31)
     }
 }

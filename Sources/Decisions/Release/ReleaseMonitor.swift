@@ -86,7 +86,7 @@ public struct ReleaseMonitor: Sendable {
         candidate.add(after)
         control.add(before)
         for index in tests.indices { tests[index].add(candidate: after, control: before) }
-        if let first = before.label, let second = after.label, first != second {
+        if let first = before.label, let second = after.label, before.labelKey != after.labelKey {
             // The table is for reading; what comes up first when ten thousand kinds are known is not in it.
             let key = [first, second]
             if disagreements[key] != nil || disagreements.count < 10_000 { disagreements[key, default: 0] += 1 }

@@ -100,8 +100,10 @@ extension ReleaseComparison {
             case .rollBack: (.bad, "Roll back")
             case .goOn: (.unsure, "Go on")
             }
-        var blocks: [ReportBlock] = [.verdict(tone, title: title, text: summary.capitalizedStart + ".")]
-        if !cautions.isEmpty { blocks.append(.list(cautions)) }
+        var blocks: [ReportBlock] = [
+            .verdict(tone, title: title, text: ReportText.literal(summary.capitalizedStart) + ".")
+        ]
+        if !cautions.isEmpty { blocks.append(.list(cautions.map(ReportText.literal))) }
         blocks.append(.heading("Rules", level: 2))
         blocks.append(
             .table(
@@ -142,6 +144,11 @@ extension ReleaseComparison {
         return blocks
     }
 
+    /// The comparison as a report.
+    public func document(_ title: String) -> ReportDocument {
+        ReportDocument(title: title, subtitle: ReportText.literal(paths.joined(separator: ", ")), blocks: blocks)
+    }
+
     /// The label changes that are most frequent.
     private var topDisagreements: [(labels: [String], count: Int)] {
         monitor.disagreements.sorted {
@@ -156,7 +163,7 @@ extension ReleaseComparison {
             .table(
                 ReportTable(
                     [.text("control"), .text("candidate"), .number("requests")],
-                    rows: topDisagreements.map { $0.labels + ["\($0.count)"] })),
+                    rows: topDisagreements.map { $0.labels.map(ReportText.literal) + ["\($0.count)"] })),
         ]
     }
 

@@ -46,8 +46,10 @@ public struct ReleaseRow: Sendable, Hashable {
     public var arm: String?
     /// How good the answer was, in the range of scores; `nil` where nobody judged it.
     public var quality: Double?
-    /// The answer's label, where the log has one.
-    public var label: String?
+    /// The start of the answer's label, where the log has one.
+    public private(set) var label: String?
+    /// What tells labels apart whose starts are alike.
+    private(set) var labelKey: UInt64?
     /// Whether there was no answer.
     public var isError = false
     /// Milliseconds until the answer was complete.
@@ -72,11 +74,16 @@ public struct ReleaseRow: Sendable, Hashable {
         self.id = id
         self.arm = arm
         self.quality = quality
-        self.label = label
         self.isError = isError
         self.latency = latency
         self.cost = cost
         self.tokens = tokens
+        set(label: label)
+    }
+
+    private mutating func set(label text: String?) {
+        label = text?.clipped(to: 80)
+        labelKey = text?.stableHash
     }
 
     /// Why a line is no row.
@@ -98,7 +105,8 @@ public struct ReleaseRow: Sendable, Hashable {
         latency = try Self.amount("latency_ms", columns, json)
         cost = try Self.amount("cost", columns, json)
         tokens = try Self.amount("tokens", columns, json)
-        label = try Self.text("label", columns, json)
+        if let id, id.utf8.count > 1_000 { throw Problem(message: "\(columns.name("id")) is longer than 1,000 bytes") }
+        let label = try Self.text("label", columns, json)
         if let value = columns.value("time", in: json) {
             guard let key = value.double.map(TimeKey.number) ?? value.string.map(TimeKey.text) else {
                 throw Problem(message: "\(columns.name("time")) is \(value.kind); a number or a text is expected")
@@ -107,7 +115,7 @@ public struct ReleaseRow: Sendable, Hashable {
         }
         // A request without an answer has no quality: it counts as an error, not as a bad answer.
         quality = isError ? nil : try Self.quality(columns, json, range, label)
-        label = label?.clipped(to: 80)
+        set(label: label)
     }
 
     private static func quality(
@@ -166,5 +174,14 @@ public struct ReleaseRow: Sendable, Hashable {
         case .array(let items): !items.isEmpty
         case .some(let other): other.double != 0
         }
+    }
+}
+
+extension String {
+    /// Sixty-four bits that depend on the text alone (FNV-1a, mixed): the same in every process.
+    var stableHash: UInt64 {
+        var bits = utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        return bits ^ (bits >> 31)
     }
 }

@@ -27,14 +27,11 @@ public struct ReleaseRules: Sendable, Hashable {
 
     /// What is wrong with them; `nil` for nothing.
     public var problem: String? {
-        if !(level > 0 && level < 0.5) { return "the error rate must be between 0 and 0.5" }
-        if !(margin >= 0 && margin < scoreRange.upperBound - scoreRange.lowerBound) {
+        if !(level >= 1e-6 && level < 0.5) { return "the error rate must be between 0.000001 and 0.5" }
+        let (low, high) = (scoreRange.lowerBound, scoreRange.upperBound)
+        if !(low > -1e12 && high < 1e12 && high - low > 1e-12) { return "the range of scores is empty or endless" }
+        if !(margin >= 0 && margin < high - low) {
             return "the margin must be 0 or more, and smaller than the range of scores"
-        }
-        if !(scoreRange.lowerBound.isFinite && scoreRange.upperBound.isFinite && !scoreRange.isEmpty)
-            || scoreRange.lowerBound == scoreRange.upperBound
-        {
-            return "the range of scores is empty"
         }
         for (name, share) in [
             ("error rate", maxErrorRate), ("rise of the error rate", maxErrorRise), ("agreement", minAgreement),
@@ -42,7 +39,9 @@ public struct ReleaseRules: Sendable, Hashable {
             if let share, !(share > 0 && share < 1) { return "the limit of the \(name) must be between 0 and 1" }
         }
         for (name, amount) in [("latency", maxP95Latency), ("cost", maxCost)] {
-            if let amount, !(amount > 0 && amount.isFinite) { return "the limit of the \(name) must be above 0" }
+            if let amount, !(amount > 0 && amount < 1e12) {
+                return "the limit of the \(name) must be above 0 and below 1e12"
+            }
         }
         if !(maxBadLines >= 0 && maxBadLines < 1) {
             return "the share of malformed lines must be 0 or more and below 1"

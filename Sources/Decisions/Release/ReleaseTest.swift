@@ -89,7 +89,7 @@ public struct ReleaseTest: Sendable {
             sequence.add(after - before)
         case .errorRise: sequence.add((candidate.isError ? 1 : 0) - (control.isError ? 1 : 0))
         case .agreement:
-            guard let after = candidate.label, let before = control.label else { return }
+            guard let after = candidate.labelKey, let before = control.labelKey else { return }
             sequence.add(after == before ? 1 : 0)
         case .errorRate, .latency, .cost: add(alone: candidate)
         }

@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
+import ShardIO
 import TensorCore
 import TextCore
 import Tokenization
@@ -67,7 +68,8 @@ struct RecipeRun<Trained: Method> {
             if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
         }
         let sources = try RowReader<Trained>.open(loaded.recipe)
-        let fingerprint = try Fingerprint(loaded, text: text, sources: sources)
+        let leftOut = try LeftOutRows(loaded.recipe, sources: sources, stop: stop)
+        let fingerprint = try Fingerprint(loaded, text: text, sources: sources, leftOut: leftOut)
         self.fingerprint = fingerprint
         resumption =
             policy == .resume
@@ -77,7 +79,8 @@ struct RecipeRun<Trained: Method> {
                     makeStore: { try Self.checkpoints(in: $0, loaded, text, fingerprint) })
             } : nil
         let reader = try RowReader(
-            loaded.recipe, method: method, sources: sources, quarantineLog: loaded.recipe.quarantineLog)
+            loaded.recipe, method: method, sources: sources, leftOut: leftOut,
+            quarantineLog: loaded.recipe.quarantineLog)
         data = try TrainingData(reader, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
@@ -173,14 +176,7 @@ struct RecipeRun<Trained: Method> {
             try emit(.warning("going on with other settings than before: \(change)", step: trainer.state.step))
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
-        if let checked {
-            try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck)
-            for finding in checked.findings where finding.severity > .note {
-                var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
-                event.fields["check"] = .string(finding.check)
-                try emit(event)
-            }
-        }
+        if let checked { try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck) }
         if let tier = method.sandbox, tier < .a {
             try emit(
                 .warning(
@@ -195,6 +191,7 @@ struct RecipeRun<Trained: Method> {
                 // Rows that were left out while training are told of before the run ends.
                 if event.kind == .end { for line in rows.remarks { try emit(.warning(line)) } }
                 try emit(event)
+                if event.kind == .start { for warning in checked?.warnings ?? [] { try emit(warning) } }
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
             evaluate: { state in
@@ -253,8 +250,16 @@ struct RecipeRun<Trained: Method> {
     /// - Throws: `RecipeError` when a gate would judge by rows that are trained on.
     private func checkData() throws -> DataCheckReport? {
         guard recipe.data.check != .none else { return nil }
-        let report = try RecipeDataCheck.run(
-            loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+        let report: DataCheckReport
+        do {
+            report = try RecipeDataCheck.run(
+                loaded, text: text, leftOut: data.leftOut, options: .init(quick: recipe.data.check == .quick),
+                stop: stop)
+        } catch let error as DataError {
+            // Rows that are damaged are a matter of the run itself, which may be told to go on without them.
+            terminal.warn("the rows were not checked: \(error)")
+            return nil
+        }
         terminal.note("data       \(report.summary)")
         let wantsClean = recipe.gate?.require.contains { $0.check == .noContamination } == true
         let shared = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity == .error }
@@ -374,6 +379,7 @@ struct RecipeRun<Trained: Method> {
         try folder.write(source, to: "recipe.yaml")
         try folder.write(loaded.resolved().text, to: "resolved.yaml")
         try folder.write(fingerprint.json.text(.pretty) + "\n", to: "fingerprint.json")
+        if let leftOut = data.leftOut { try folder.write(leftOut.rows.text, to: "removed.jsonl") }
     }
 
     private func saveFinal(_ model: LanguageModel, to folder: URL) throws {
@@ -451,6 +457,17 @@ struct RecipeRun<Trained: Method> {
         )
         for problem in machine.problems { terminal.note("! \(problem)") }
         terminal.note("folder     \(recipe.outputFolder.absolute)")
+    }
+}
+
+extension DataCheckReport {
+    /// What a person should know before the first step.
+    fileprivate var warnings: [RunEvent] {
+        findings.filter { $0.severity > .note }.map { finding in
+            var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
+            event.fields["check"] = .string(finding.check)
+            return event
+        }
     }
 }
 

@@ -66,9 +66,10 @@ struct HoneCommand: ParsableCommand {
             """,
         version: HoneVersion.current,
         subcommands: [
-            CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self,
-            EvalCommand.self, CompareCommand.self, GateCommand.self,
-            ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
+            AdviseCommand.self, CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self,
+            TrainCommand.self,
+            EvalCommand.self, CompareCommand.self, GateCommand.self, ReportCommand.self,
+            DriftCommand.self, ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
             TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
             SchemaCommand.self, DoctorCommand.self,
         ])

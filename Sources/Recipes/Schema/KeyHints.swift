@@ -30,6 +30,15 @@ enum KeyHints {
         return "Remove it; known here: \(schema.names.joined(separator: ", "))"
     }
 
+    /// The fix for the unknown `key` in a section of a file that is no recipe.
+    static func hint(for key: String, in schema: SectionSchema, of file: SectionSchema) -> String {
+        if let near = nearestName(to: key, among: schema.names) { return "Did you mean '\(near)'?" }
+        if let home = homes(of: key, in: file).first {
+            return home.isEmpty ? "'\(key)' belongs at the top of the file" : "'\(key)' belongs in \(home)"
+        }
+        return "Remove it; known here: \(schema.names.joined(separator: ", "))"
+    }
+
     /// The section that a whole key lies in.
     private static func parent(of key: String) -> String { key.split(separator: ".").dropLast().joined(separator: ".") }
 

@@ -11,11 +11,16 @@ package final class RecipeDecoder {
     var example: (key: String, text: String)?
     let root: RecipeNode
     let checksFiles: Bool
+    /// What the file is, in messages, and the keys it may have; `nil` for a recipe.
+    let other: (subject: String, schema: SectionSchema)?
 
-    init(root: RecipeNode, checksFiles: Bool) {
+    init(root: RecipeNode, checksFiles: Bool, other: (subject: String, schema: SectionSchema)? = nil) {
         self.root = root
         self.checksFiles = checksFiles
+        self.other = other
     }
+
+    private var subject: String { other?.subject ?? "the recipe" }
 
     /// The place in the recipe: `data.train.0.path`; empty at the top.
     var key: String { path.joined(separator: ".") }
@@ -64,9 +69,11 @@ package final class RecipeDecoder {
     func reportType(_ node: RecipeNode, expected: String, example sample: String, fix: String? = nil) {
         let shown = example.flatMap { $0.key == key ? $0.text : nil } ?? sample
         let advice =
-            key.isEmpty ? "Write keys and values, beginning with `schema: 1`" : "Write for example `\(leaf): \(shown)`"
+            key.isEmpty
+            ? "Write keys and values" + (other == nil ? ", beginning with `schema: 1`" : "")
+            : "Write for example `\(leaf): \(shown)`"
         report(
-            node, "\(key.isEmpty ? "the recipe" : key) must be \(expected), not \(node.shown)",
+            node, "\(key.isEmpty ? subject : key) must be \(expected), not \(node.shown)",
             why: "Another type would have to be guessed at", fix: fix ?? unquoting(node, expected) ?? advice)
     }
 
@@ -89,7 +96,8 @@ package final class RecipeDecoder {
         let shown = node.reference == nil ? Int(exactly: value).map(String.init) ?? "\(value)" : node.shown
         report(
             node, "\(key) is \(shown), which is out of range",
-            why: "Training with it would be meaningless or fail later",
+            why: other == nil
+                ? "Training with it would be meaningless or fail later" : "Nothing that follows from it would be true",
             fix: "Write a value \(limits.words)")
     }
 
@@ -115,11 +123,12 @@ package final class RecipeDecoder {
                 why: "Going on without it would give another run than the recipe describes", fix: planned.instead)
             return
         }
-        let inside = path.isEmpty ? "at the top of the recipe" : "in \(key)"
+        let inside = path.isEmpty ? "at the top of \(subject)" : "in \(key)"
         report(
             entry.keyPosition, "unknown key '\(entry.key)' \(inside)",
             why: "Nothing reads it, so what it asks for would not happen",
-            fix: KeyHints.hint(for: entry.key, in: schema, at: path))
+            fix: other.map { KeyHints.hint(for: entry.key, in: schema, of: $0.schema) }
+                ?? KeyHints.hint(for: entry.key, in: schema, at: path))
     }
 
     func checkExclusive(_ group: [String], _ entries: [RecipeNode.Entry]) {

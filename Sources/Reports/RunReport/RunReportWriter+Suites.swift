@@ -163,7 +163,7 @@ extension RunReportWriter {
 
     // MARK: Wins and losses
 
-    private static let changeLimit = 12
+    private static let changeLimit = 10
 
     var changeSection: [ReportBlock] {
         var blocks: [ReportBlock] = []
@@ -199,19 +199,26 @@ extension RunReportWriter {
     }
 
     private func table(_ title: String, _ pairs: [(before: RunSuite.Answer, after: RunSuite.Answer)]) -> ReportBlock {
-        let hasQuestions = pairs.contains { $0.after.question != nil }
+        let shown = pairs.prefix(Self.changeLimit)
+        // What is right says nothing that is not expected, unless it is worded otherwise.
+        let hasQuestion = shown.contains { $0.after.question != nil }
+        let hasBefore = shown.contains { $0.before.answer != $0.before.expected }
+        let hasAfter = shown.contains { $0.after.answer != $0.after.expected }
+        func chosen<Part>(_ place: Part, _ question: Part, _ expected: Part, _ before: Part, _ after: Part) -> [Part] {
+            [place] + (hasQuestion ? [question] : []) + [expected] + (hasBefore ? [before] : [])
+                + (hasAfter ? [after] : [])
+        }
         var caption = title
-        if pairs.count > Self.changeLimit {
-            caption +=
-                "\(title.isEmpty ? "The" : ", the") first \(Self.changeLimit) of \(ReportText.grouped(pairs.count))"
+        if pairs.count > shown.count {
+            caption += "\(title.isEmpty ? "The" : ", the") first \(shown.count) of \(ReportText.grouped(pairs.count))"
         }
         return .table(
             ReportTable(
-                [.text("row")] + (hasQuestions ? [.text("question")] : [])
-                    + [.text("expected"), .text("before"), .text("after")],
-                rows: pairs.prefix(Self.changeLimit).map { before, after in
-                    [Self.place(after.source)] + (hasQuestions ? [Self.excerpt(after.question ?? "")] : [])
-                        + [Self.excerpt(after.expected), Self.excerpt(before.answer), Self.excerpt(after.answer)]
+                chosen(.text("row"), .text("question"), .text("expected"), .text("before"), .text("after")),
+                rows: shown.map { before, after in
+                    chosen(
+                        Self.place(after.source), Self.excerpt(after.question ?? ""), Self.excerpt(after.expected),
+                        Self.excerpt(before.answer), Self.excerpt(after.answer))
                 }, caption: caption.isEmpty ? "" : caption + "."))
     }
 
