@@ -160,7 +160,7 @@ private struct HTMLWriter {
         }
         func attribute(_ column: Int) -> String { classes[column].isEmpty ? "" : " class=\"\(classes[column])\"" }
         // Long texts side by side are no good on a phone: there the cells of a row stand below each other.
-        let isStacked = classes.count { $0 == "long" || $0 == "medium" } > 1
+        let isStacked = classes.contains("long") || classes.count { $0 == "medium" } > 1
         let labels = table.columns.map { " data-label=\"\(escapedHTML(InlineText($0.title).plain))\"" }
         text +=
             "<figure class=\"table\(isStacked ? " stacked" : "")\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
@@ -192,7 +192,8 @@ private struct HTMLWriter {
         InlineText(text).pieces.map { piece in
             switch piece {
             case .plain(let text): escapedHTML(text)
-            case .code(let text): "<code>\(escapedHTML(text))</code>"
+            // A word of code is not torn apart; a long one may have to be.
+            case .code(let text): "<code\(text.count > 26 ? " class=\"long-code\"" : "")>\(escapedHTML(text))</code>"
             case .strong(let text): "<strong>\(escapedHTML(text))</strong>"
             }
         }.joined()

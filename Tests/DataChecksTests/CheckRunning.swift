@@ -35,3 +35,11 @@ func sharedRows(_ path: String, _ row: (RawRow) -> CheckedRow) throws -> [Checke
     while let raw = try stream.next() { rows.append(row(raw)) }
     return rows
 }
+
+extension RawRow {
+    /// The line that it begins on.
+    var line: Int { provenance.line }
+
+    /// The text of a column; empty where there is none.
+    func text(_ column: String) -> String { fields[column]?.string ?? "" }
+}

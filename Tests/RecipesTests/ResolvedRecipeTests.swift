@@ -73,6 +73,7 @@ import TextCore
                   shuffle: true
                   streaming: false
                   cache: auto
+                  check: quick
                   on_corrupt: fail
                   max_invalid: 0.05
                 sequence:

@@ -12,12 +12,12 @@ struct GoldCheck: DataCheck {
     private var compared = 0
     /// Rows that hold the answer of another row, which would be chance or a list of choices.
     private var chance = 0
-    private var others: [String] = []
+    private var others: [LowercaseText] = []
 
     /// Bytes of the shortest answer that is looked for.
     private static let shortest = 4
     /// Answers of rows before that are looked for in a prompt as well.
-    private static let otherCount = 16
+    private static let otherCount = 4
 
     init(_ settings: DataCheckSettings) { self.settings = settings }
 
@@ -28,70 +28,29 @@ struct GoldCheck: DataCheck {
             missing.add(Finding.Row(row.source, excerpt: Excerpt.of(row.prompt)))
         }
         guard row.rejected == nil, let answer = (row.gold ?? row.answer)?.trimmed, !answer.isEmpty else { return }
-        let prompt = row.prompt.lowercased()
-        let wanted = answer.lowercased()
-        if Self.isTold(wanted, in: prompt) {
+        let prompt = LowercaseText(row.prompt)
+        let wanted = LowercaseText(answer)
+        if Self.announcements.contains(where: { prompt.announces(wanted, behind: $0) }) {
             told.add(Finding.Row(row.source, excerpt: Excerpt.of(row.prompt), other: Excerpt.of(answer)))
             return
         }
         // A number of the question may well be its answer.
-        guard wanted.utf8.count >= Self.shortest, Double(wanted) == nil else { return }
+        guard wanted.count >= Self.shortest, Double(answer) == nil else { return }
         compared += 1
-        let holdsOther = others.contains { $0 != wanted && Self.holds(prompt, $0) }
+        let holdsOther = others.contains { $0 != wanted && prompt.holds($0) }
         if holdsOther { chance += 1 }
-        if !holdsOther, Self.holds(prompt, wanted) {
+        if !holdsOther, prompt.holds(wanted) {
             leaks.add(Finding.Row(row.source, excerpt: Excerpt.of(row.prompt), other: Excerpt.of(answer)))
         }
-        if wanted.utf8.count <= 200, !others.contains(wanted) {
+        if wanted.count <= 200, !others.contains(wanted) {
             if others.count == Self.otherCount { others.removeFirst() }
             others.append(wanted)
         }
     }
 
-    /// Whether a text stands in another as words of its own.
-    private static func holds(_ text: String, _ part: String) -> Bool {
-        guard text.utf8.count >= part.utf8.count else { return false }
-        var text = text
-        var part = part
-        return text.withUTF8 { text in part.withUTF8 { place(of: $0, in: text, from: 0) != nil } }
-    }
-
-    private static func place(
-        of part: UnsafeBufferPointer<UInt8>, in text: UnsafeBufferPointer<UInt8>, from start: Int
-    ) -> Int? {
-        guard let first = part.first, text.count >= part.count else { return nil }
-        var index = start
-        while index <= text.count - part.count {
-            if text[index] == first, !isWord(text, index - 1), !isWord(text, index + part.count),
-                text[index..<(index + part.count)].elementsEqual(part)
-            {
-                return index
-            }
-            index += 1
-        }
-        return nil
-    }
-
-    private static func isWord(_ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> Bool {
-        guard index >= 0, index < text.count else { return false }
-        let byte = text[index]
-        return byte >= 0x80 || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF)
-    }
-
     /// Words behind which an answer is told.
     private static let announcements = ["answer:", "answer is", "solution:", "label:", "####", "\\boxed{"]
-
-    /// Whether the prompt says what the answer is: `the answer is 42`.
-    private static func isTold(_ answer: String, in prompt: String) -> Bool {
-        for announcement in announcements {
-            guard let range = prompt.firstRange(of: announcement) else { continue }
-            let rest = prompt[range.upperBound...].drop { $0.isWhitespace || $0 == "\"" || $0 == "'" || $0 == "*" }
-            guard rest.hasPrefix(answer) else { continue }
-            let next = rest.dropFirst(answer.count).first
-            if next.map({ !$0.isLetter && !$0.isNumber }) ?? true { return true }
-        }
-        return false
-    }
+        .map { LowercaseText($0) }
 
     func findings() -> [Finding] {
         var findings: [Finding] = []
@@ -129,5 +88,66 @@ struct GoldCheck: DataCheck {
                 : "Most prompts do not: the model learns to copy where it can",
             edit: isTask ? "" : "Read these rows; reword the prompts that give the answer away", count: leaks.count,
             rows: leaks.rows, figures: ["share": .number(Figure.rounded(share, 4))])
+    }
+}
+
+/// The bytes of a text with ASCII's letters small.
+private struct LowercaseText: Hashable {
+    private let bytes: [UInt8]
+
+    init(_ text: String) { bytes = text.utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 } }
+
+    var count: Int { bytes.count }
+
+    /// Whether a part stands in the text as words of its own.
+    func holds(_ part: LowercaseText) -> Bool {
+        var start = 0
+        while let place = place(of: part, from: start) {
+            if !isWord(place - 1), !isWord(place + part.count) { return true }
+            start = place + 1
+        }
+        return false
+    }
+
+    /// Whether an answer stands behind an announcement: `the answer is 42`.
+    func announces(_ answer: LowercaseText, behind announcement: LowercaseText) -> Bool {
+        var from = 0
+        while let place = place(of: announcement, from: from) {
+            from = place + announcement.count
+            var start = from
+            while start < count, Self.isMark(bytes[start]) { start += 1 }
+            if start + answer.count <= count, bytes[start..<(start + answer.count)].elementsEqual(answer.bytes),
+                !isWord(start + answer.count)
+            {
+                return true
+            }
+        }
+        return false
+    }
+
+    private func place(of part: LowercaseText, from start: Int) -> Int? {
+        guard part.count > 0, count - start >= part.count else { return nil }
+        return bytes.withUnsafeBufferPointer { text in
+            part.bytes.withUnsafeBufferPointer { part in
+                let first = part[0]
+                for index in start...(text.count - part.count) where text[index] == first {
+                    var length = 1
+                    while length < part.count, text[index + length] == part[length] { length += 1 }
+                    if length == part.count { return index }
+                }
+                return nil
+            }
+        }
+    }
+
+    /// White space, quotes and the asterisks of strong text.
+    private static func isMark(_ byte: UInt8) -> Bool {
+        byte <= 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "*")
+    }
+
+    private func isWord(_ index: Int) -> Bool {
+        guard index >= 0, index < count else { return false }
+        let byte = bytes[index]
+        return byte >= 0x80 || (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
     }
 }

@@ -35,6 +35,8 @@ struct KeyedSample<Element> {
     var elements: [Element] { kept.map(\.element) }
 }
 
+extension KeyedSample: Sendable where Element: Sendable {}
+
 /// Rows that show a finding: all are counted, the first are kept.
 struct RowCollector {
     private let limit: Int

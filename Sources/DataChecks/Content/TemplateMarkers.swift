@@ -13,6 +13,8 @@ struct TemplateMarkers {
     private let markers: [(bytes: [UInt8], kind: Kind)]
     /// The markers that begin with a byte.
     private let byFirst: [[Int]]
+    /// Whether there are such.
+    private let isFirst: [Bool]
 
     /// Markers of the templates in common use.
     private static let known = [
@@ -38,6 +40,7 @@ struct TemplateMarkers {
         var byFirst = [[Int]](repeating: [], count: 256)
         for (index, marker) in markers.enumerated() { byFirst[Int(marker.bytes[0])].append(index) }
         self.byFirst = byFirst
+        isFirst = byFirst.map { !$0.isEmpty }
     }
 
     /// The markers in a text, each kind once: the first of its kind.
@@ -45,14 +48,16 @@ struct TemplateMarkers {
         var found: [(kind: Kind, marker: String)] = []
         var text = text
         text.withUTF8 { bytes in
-            for index in 0..<bytes.count where !byFirst[Int(bytes[index])].isEmpty {
-                for number in byFirst[Int(bytes[index])] {
-                    let marker = markers[number]
-                    guard index + marker.bytes.count <= bytes.count,
-                        !found.contains(where: { $0.kind == marker.kind }),
-                        bytes[index..<(index + marker.bytes.count)].elementsEqual(marker.bytes)
-                    else { continue }
-                    found.append((marker.kind, String(decoding: marker.bytes, as: UTF8.self).trimmed))
+            isFirst.withUnsafeBufferPointer { isFirst in
+                for index in 0..<bytes.count where isFirst[Int(bytes[index])] {
+                    for number in byFirst[Int(bytes[index])] {
+                        let marker = markers[number]
+                        guard index + marker.bytes.count <= bytes.count,
+                            bytes[index..<(index + marker.bytes.count)].elementsEqual(marker.bytes),
+                            !found.contains(where: { $0.kind == marker.kind })
+                        else { continue }
+                        found.append((marker.kind, String(decoding: marker.bytes, as: UTF8.self).trimmed))
+                    }
                 }
             }
         }

@@ -23,11 +23,12 @@ extension Advice {
         blocks.append(
             .table(
                 ReportTable(
-                    [.number("#"), .text("gate"), .text("your answer"), .text("what follows")],
+                    [.text("gate"), .text("your answer"), .text("what follows")],
                     rows: gates.map { gate in
                         let mark = gate.isPassed.map { $0 ? "✓ " : "✗ " } ?? ""
                         return [
-                            "\(gate.number)", gate.question, gate.isPassed == nil ? "not reached" : mark + gate.answer,
+                            "\(gate.number). \(gate.question)",
+                            gate.isPassed == nil ? "not reached" : mark + gate.answer,
                             gate.consequence,
                         ]
                     })))
@@ -56,7 +57,7 @@ extension Advice {
                     note: "\(cost.yearlyNow.text(cost.currency)) now, \(cost.yearlyTuned.text(cost.currency)) tuned"))
             figures.append(
                 ReportFigure(
-                    "Paid back in", cost.paybackDays.map { "\(ReportText.grouped($0)) days" } ?? "never",
+                    "Paid back in", cost.paybackText,
                     note: "\(cost.oneTime.text(cost.currency)) once"))
         }
         if let adapter, let kind = adapter.kind, let bytes = adapter.options.first(where: { $0.kind == kind })?.bytes {
@@ -113,7 +114,10 @@ extension CostCase {
                     caption: "At \(volumeText)"
                         + (fixedTuned > .zero || fixedNow > .zero ? ", what is paid each month included." : ".")))
         )
-        var once = [["training", training.text(currency)], ["work", work.text(currency)]]
+        var once = [
+            ["training", training.text(currency)],
+            ["work: \(hours) hours at \(hourlyRate.text(currency))", work.text(currency)],
+        ]
         if labelling > .zero { once.append(["labels", labelling.text(currency)]) }
         once.append(["**together, once**", "**\(oneTime.text(currency))**"])
         once.append(["maintenance, each year", maintenance.text(currency)])
@@ -128,6 +132,11 @@ extension CostCase {
         return blocks
     }
 
+    /// `26 days`, `never`.
+    public var paybackText: String { paybackDays.map(Self.days) ?? "never" }
+
+    static func days(_ count: Int) -> String { "\(ReportText.grouped(count)) day\(count == 1 ? "" : "s")" }
+
     /// The case in two sentences.
     public var summary: String {
         var text =
@@ -136,7 +145,7 @@ extension CostCase {
             + "\(netSaving.text(currency)) once maintenance is paid. "
         text +=
             paybackDays.map {
-                "The \(oneTime.text(currency)) it costs once are paid back in **\(ReportText.grouped($0)) days**"
+                "The \(oneTime.text(currency)) it costs once are paid back in **\(Self.days($0))**"
             }
             ?? "The \(oneTime.text(currency)) it costs once are never paid back"
         if let breakEvenVolume, breakEvenVolume > 0 {
@@ -173,7 +182,7 @@ extension CostCase {
                     volume == requestsPerDay ? "**\(name)**" : name, other.yearlyNow.text(currency),
                     other.yearlyTuned.text(currency), other.yearlySaving.text(currency),
                     other.netSaving.text(currency),
-                    other.paybackDays.map { "\(ReportText.grouped($0)) days" } ?? "never",
+                    other.paybackText,
                     other.refusal == nil ? "worth it" : "a rounding error",
                 ]
             },

@@ -198,7 +198,13 @@ struct AdviceWalk {
 
     /// Where money is the reason, the saving must be more than a rounding error.
     private mutating func money() {
-        guard choice.trains, answers.goal == .cost, let refusal = answers.cost.costCase?.refusal else { return }
+        guard choice.trains, answers.goal == .cost, let cost = answers.cost.costCase else { return }
+        guard let refusal = cost.refusal else {
+            reason +=
+                " It saves \(cost.netSaving.text(cost.currency)) a year, maintenance paid, and is paid back in "
+                + "\(cost.paybackText)."
+            return
+        }
         choice = .dont
         title = "Don't tune: the saving is a rounding error"
         reason = refusal

@@ -81,6 +81,9 @@ public struct CostCase: Sendable, Hashable {
     public let fixedNow, fixedTuned: Money
     /// The parts of the one-time cost.
     public let training, work, labelling: Money
+    /// Hours of work, and what one costs.
+    public let hours: Decimal
+    public let hourlyRate: Money
     /// Yearly maintenance as a share of the one-time cost.
     public let maintenanceShare: Decimal
     /// Yearly savings below this do not count.
@@ -102,7 +105,9 @@ public struct CostCase: Sendable, Hashable {
         fixedNow = answers.now.perMonth * 12
         fixedTuned = answers.tuned.perMonth * 12
         training = answers.training
-        work = answers.hourlyRate * answers.hours
+        hours = answers.hours
+        hourlyRate = answers.hourlyRate
+        work = hourlyRate * hours
         labelling = answers.pricePerLabel * answers.labelled
         maintenanceShare = answers.maintenance
         smallestSaving = answers.smallestSaving
@@ -182,6 +187,8 @@ public struct CostCase: Sendable, Hashable {
         fixedTuned = other.fixedTuned
         training = other.training
         work = other.work
+        hours = other.hours
+        hourlyRate = other.hourlyRate
         labelling = other.labelling
         maintenanceShare = other.maintenanceShare
         smallestSaving = other.smallestSaving

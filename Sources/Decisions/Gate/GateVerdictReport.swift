@@ -66,7 +66,12 @@ extension GateVerdict {
             case .dontShip: "Don't ship"
             case .notEnoughData: "Not enough data"
             }
-        var blocks: [ReportBlock] = [.verdict(tone, title: title, text: ReportText.literal(summary.capitalizedStart))]
+        // The summary begins with what the title says.
+        let explanation = summary.split(separator: ":", maxSplits: 1).last.map(String.init) ?? summary
+        let text = explanation.drop { $0 == " " }
+        var blocks: [ReportBlock] = [
+            .verdict(tone, title: title, text: ReportText.literal(String(text).capitalizedStart) + ".")
+        ]
         guard !conditions.isEmpty else { return blocks }
         let rows = conditions.map { result in
             [

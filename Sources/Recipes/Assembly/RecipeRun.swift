@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import LanguageModels
 import OrderedCollections
+import ShardIO
 import TensorCore
 import TextCore
 import Tokenization
@@ -17,6 +18,8 @@ struct RunSummary {
     var before: [SuiteResult]
     var after: [SuiteResult]
     var held: HeldFigures
+    /// What became of the suites that guard what the model could do before.
+    var forgetting: [SuiteComparison] = []
     /// What the recipe's gate says; `nil` without one, or when the run was stopped.
     var verdict: GateVerdict?
     var steps: Int
@@ -65,7 +68,8 @@ struct RecipeRun<Trained: Method> {
             if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
         }
         let sources = try RowReader<Trained>.open(loaded.recipe)
-        let fingerprint = try Fingerprint(loaded, text: text, sources: sources)
+        let leftOut = try LeftOutRows(loaded.recipe, sources: sources, stop: stop)
+        let fingerprint = try Fingerprint(loaded, text: text, sources: sources, leftOut: leftOut)
         self.fingerprint = fingerprint
         resumption =
             policy == .resume
@@ -75,7 +79,8 @@ struct RecipeRun<Trained: Method> {
                     makeStore: { try Self.checkpoints(in: $0, loaded, text, fingerprint) })
             } : nil
         let reader = try RowReader(
-            loaded.recipe, method: method, sources: sources, quarantineLog: loaded.recipe.quarantineLog)
+            loaded.recipe, method: method, sources: sources, leftOut: leftOut,
+            quarantineLog: loaded.recipe.quarantineLog)
         data = try TrainingData(reader, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
@@ -113,6 +118,8 @@ struct RecipeRun<Trained: Method> {
         let (choice, memory) = try planner.settle()
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
+        // Before a checkpoint's weights take its place.
+        let base = divergenceBase(model)
         let preparation = Preparation(
             loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
             isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url,
@@ -154,7 +161,13 @@ struct RecipeRun<Trained: Method> {
 
         let judge = Judge(
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
-            seed: UInt64(recipe.seed), folder: folder, stop: stop, warn: { [terminal] in terminal.warn($0) })
+            seed: UInt64(recipe.seed), folder: folder, stop: stop, settings: recipe.evaluation, base: base,
+            baselines: recipe.evaluation.baselines.isEmpty
+                ? nil
+                : BaselineAssembly(
+                    loaded: loaded, text: text, rewards: RewardAssembly(loaded), stop: stop,
+                    note: { [terminal] in terminal.note($0) }), warn: { [terminal] in terminal.warn($0) })
+        if resumption?.checkpoint != nil { judge.recall() }
         let emit: (RunEvent) throws -> Void = { event in
             log.append(event)
             progress.show(event)
@@ -163,14 +176,7 @@ struct RecipeRun<Trained: Method> {
             try emit(.warning("going on with other settings than before: \(change)", step: trainer.state.step))
         }
         for line in data.report.remarks(recipe.sequence) { try emit(.warning(line)) }
-        if let checked {
-            try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck)
-            for finding in checked.findings where finding.severity > .note {
-                var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
-                event.fields["check"] = .string(finding.check)
-                try emit(event)
-            }
-        }
+        if let checked { try folder.write(checked.json.text(.pretty) + "\n", to: RunFolder.dataCheck) }
         if let tier = method.sandbox, tier < .a {
             try emit(
                 .warning(
@@ -178,18 +184,20 @@ struct RecipeRun<Trained: Method> {
                         + "`hone doctor --sandbox` says what that means and what is missing"))
         }
         let samplesEvery = recipe.logging.samplesEvery
+        let atStart = recipe.evaluation.atStart
         let gate = recipe.gate.map { _ in RunGate(loaded, folder: folder.url, terminal: terminal, stop: stop) }
         var services = RunServices(
             emit: { event in
                 // Rows that were left out while training are told of before the run ends.
                 if event.kind == .end { for line in rows.remarks { try emit(.warning(line)) } }
                 try emit(event)
+                if event.kind == .start { for warning in checked?.warnings ?? [] { try emit(warning) } }
                 if let sample = try judge.sample(after: event, every: samplesEvery) { try emit(sample) }
             }, checkpoints: checkpoints, beforeCheckpoint: { try batches.synchronize() },
             evaluate: { state in
                 let reports = try judge.evaluate(state)
                 // What nothing measures is refused before anything is trained.
-                if state.step == 0 { try gate?.check(judge.measurements) }
+                if state.step == 0, atStart { try gate?.check(judge.measurements) }
                 return reports
             }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
@@ -220,23 +228,38 @@ struct RecipeRun<Trained: Method> {
         if case .stopped = ending {
         } else {
             try folder.replace("final") { try saveFinal(model, to: $0) }
+            try judge.finish()
             if let gate { verdict = try settle(gate, model, after: trainer.state.step, emit) }
         }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
-            verdict: verdict, steps: trainer.state.step,
+            forgetting: judge.forgetting, verdict: verdict, steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
     // MARK: Parts
+
+    /// What suites of metric kl measure from; `nil` where there are none.
+    private func divergenceBase(_ model: LanguageModel) -> DivergenceBase? {
+        guard suites.contains(where: { $0.kind == .divergence }) else { return nil }
+        return model.adapter == nil ? .model(model.frozenCopy()) : .adapterOff
+    }
 
     /// What is wrong with the rows, as far as it is seen without long work.
     ///
     /// - Throws: `RecipeError` when a gate would judge by rows that are trained on.
     private func checkData() throws -> DataCheckReport? {
         guard recipe.data.check != .none else { return nil }
-        let report = try RecipeDataCheck.run(
-            loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+        let report: DataCheckReport
+        do {
+            report = try RecipeDataCheck.run(
+                loaded, text: text, leftOut: data.leftOut, options: .init(quick: recipe.data.check == .quick),
+                stop: stop)
+        } catch let error as DataError {
+            // Rows that are damaged are a matter of the run itself, which may be told to go on without them.
+            terminal.warn("the rows were not checked: \(error)")
+            return nil
+        }
         terminal.note("data       \(report.summary)")
         let wantsClean = recipe.gate?.require.contains { $0.check == .noContamination } == true
         let shared = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity == .error }
@@ -314,7 +337,8 @@ struct RecipeRun<Trained: Method> {
         configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled
         configuration.checkpoints = recipe.checkpoint.cadence
         configuration.evaluations = recipe.evaluation.cadence
-        configuration.evaluatesAtStart = recipe.evaluation.atStart
+        configuration.evaluatesAtStart = recipe.evaluation.judgesStart
+        configuration.watchesStart = recipe.evaluation.atStart
         if let stopping = recipe.evaluation.earlyStopping {
             configuration.watched = WatchedMetric(
                 stopping.metric, patience: stopping.patience, minDelta: stopping.minDelta)
@@ -355,6 +379,7 @@ struct RecipeRun<Trained: Method> {
         try folder.write(source, to: "recipe.yaml")
         try folder.write(loaded.resolved().text, to: "resolved.yaml")
         try folder.write(fingerprint.json.text(.pretty) + "\n", to: "fingerprint.json")
+        if let leftOut = data.leftOut { try folder.write(leftOut.rows.text, to: "removed.jsonl") }
     }
 
     private func saveFinal(_ model: LanguageModel, to folder: URL) throws {
@@ -432,6 +457,17 @@ struct RecipeRun<Trained: Method> {
         )
         for problem in machine.problems { terminal.note("! \(problem)") }
         terminal.note("folder     \(recipe.outputFolder.absolute)")
+    }
+}
+
+extension DataCheckReport {
+    /// What a person should know before the first step.
+    fileprivate var warnings: [RunEvent] {
+        findings.filter { $0.severity > .note }.map { finding in
+            var event = RunEvent.warning("data: \(finding.message). \(finding.edit)")
+            event.fields["check"] = .string(finding.check)
+            return event
+        }
     }
 }
 

@@ -100,7 +100,7 @@ extension Advice {
                 [
                     ReportText.grouped(cost.requestsPerDay), cost.yearlyNow.text(cost.currency),
                     cost.yearlyTuned.text(cost.currency), cost.netSaving.text(cost.currency),
-                    cost.paybackDays.map { "\(ReportText.grouped($0)) days" } ?? "never",
+                    cost.paybackText,
                     cost.refusal == nil ? "worth it" : "a rounding error",
                 ]
             }

@@ -3,6 +3,7 @@ import Decisions
 import Evaluation
 import Foundation
 import OrderedCollections
+import Reports
 import TextCore
 import Training
 
@@ -13,7 +14,7 @@ struct GateCommand: ReportingCommand {
         discussion: """
             Compares what the run has measured with the baseline, by the conditions of the recipe's gate: ship, don't \
             ship, or not enough data, with how many more examples would decide. The verdict is kept in gate.json and \
-            gate.md of the run. Status 3 unless it is to be shipped.
+            gate.md of the run, and in its report. Status 3 unless it is to be shipped.
 
             With --recipe the gate of another recipe is tried, and nothing is kept: a gate that is chosen after the \
             figures are known proves nothing.
@@ -44,10 +45,12 @@ struct GateCommand: ReportingCommand {
         }
         let gate = RunGate(loaded, folder: folder, terminal: terminal, stop: stop)
         let verdict = try recipe == nil ? gate.settle() : gate.judge()
+        let page = try recipe == nil ? RunReport(folder: folder).write() : nil
         if output.json {
             terminal.print(verdict.json)
         } else {
             for line in verdict.lines { terminal.print(line) }
+            if let page { terminal.print("report  \(page.path)") }
         }
         if verdict.outcome != .ship { throw ExitCode(ExitStatus.fellShort.rawValue) }
     }

@@ -3,6 +3,7 @@ import Decisions
 import Evaluation
 import Foundation
 import OrderedCollections
+import Reports
 import TextCore
 import Training
 
@@ -40,7 +41,8 @@ struct TrainCommand: ReportingCommand {
         let goesOn = resume || loaded.recipe.checkpoint.resume != .never
         let summary = try train(
             loaded, policy: goesOn ? .resume : overwrite ? .overwrite : .new, terminal: terminal, stop: stop)
-        report(summary, on: terminal)
+        let page = writeReport(of: summary, terminal)
+        report(summary, page, on: terminal)
         if case .stopped = summary.ending {
             terminal.note("stopped; go on with: hone train \(options.recipe) --resume")
             throw ExitCode(ExitStatus.stopped)
@@ -63,23 +65,37 @@ struct TrainCommand: ReportingCommand {
         return try run(loaded.makeMethod(text))
     }
 
-    private func report(_ summary: RunSummary, on terminal: Terminal) {
+    /// The report of the run; a disk that has no room for it ends no run.
+    private func writeReport(of summary: RunSummary, _ terminal: Terminal) -> URL? {
+        do { return try RunReport(folder: summary.folder).write() } catch {
+            terminal.warn("the report was not written: \(error.localizedDescription)")
+            return nil
+        }
+    }
+
+    private func report(_ summary: RunSummary, _ page: URL?, on terminal: Terminal) {
         if output.json {
             return terminal.print([
-                "run": .string(summary.folder.path), "ending": .string(summary.ending.reason),
+                "run": .string(summary.folder.path), "report": page.map { .string($0.path) } ?? .null,
+                "ending": .string(summary.ending.reason),
                 "steps": .integer(summary.steps), "seconds": .number(summary.seconds),
                 "before": .array(summary.before.map { $0.json(withAnswers: false) }),
                 "after": .array(summary.after.map { $0.json(withAnswers: false) }),
-                "held_out": summary.held.json, "gate": summary.verdict?.json ?? .null,
+                "held_out": summary.held.json,
+                "regression": .array(summary.forgetting.map { $0.json(limit: 20) }),
+                "gate": summary.verdict?.json ?? .null,
             ])
         }
         if let line = summary.held.line(summary.held.before) { terminal.print("before  \(line)") }
         for result in summary.before { terminal.print("before  \(result.summary)") }
         if let line = summary.held.line(summary.held.after) { terminal.print("after   \(line)") }
         for result in summary.after { terminal.print("after   \(result.summary)") }
+        for comparison in summary.forgetting { if let line = comparison.sentence { terminal.print("kept    \(line)") } }
+        for result in summary.after { if let warning = result.sizeWarning { terminal.note("! \(warning)") } }
         for line in summary.verdict?.lines ?? [] { terminal.print("gate    \(line)") }
         terminal.print(
             "\(summary.ending.reason) after \(summary.steps) steps in \((summary.seconds * 10).rounded() / 10) s; "
                 + "\(summary.folder.path)/final")
+        if let page { terminal.print("report  \(page.path)") }
     }
 }

@@ -16,6 +16,11 @@ struct AdviceDialogue {
         show("An empty line takes the answer in brackets; ? explains a question.\n")
         var gate: Int?
         for question in AdviceQuestion.all where question.isAsked(answers) {
+            // What lies behind a gate that ended the walk changes nothing any more.
+            let place = question.gate ?? (gate == nil ? 0 : 6)
+            if let last = Advice(answers).gates.first(where: { $0.isPassed == false })?.number, last < place {
+                continue
+            }
             if let number = question.gate, number != gate {
                 show("\nGate \(number) of 5\n")
                 gate = number

@@ -1,5 +1,8 @@
+import DataChecks
+import Decisions
 public import Foundation
 public import Reports
+import Training
 
 extension RunReport {
     /// Reads a run folder with everything that Hone writes there.
@@ -13,5 +16,10 @@ extension RunReport {
     }
 
     /// The files of a run that other parts of Hone know how to show.
-    private static let sections: [Section] = []
+    private static let sections: [Section] = [
+        Section(file: RunFolder.gate, heading: "The gate", place: .verdict) { try GateVerdict(json: $0).blocks },
+        Section(file: RunFolder.dataCheck, heading: "What the checks found", place: .data) {
+            try DataCheckReport(json: $0).blocks
+        },
+    ]
 }

@@ -125,7 +125,9 @@ extension Money: RecipeValue {
         return nil
     }
 
-    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { .string("\(amount)") }
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        Int(exactly: double).map { .integer($0) } ?? .number(double)
+    }
 }
 
 extension Decimal: RecipeValue {

@@ -17,9 +17,12 @@ struct RunReportWriter {
         let resolved = files.text("resolved.yaml", missing: "the recipe cannot be shown, nor the run repeated from it")
         let fingerprint = files.json("fingerprint.json", missing: "the identity of data and model is not known")
         if events.damaged.count > 0 {
+            let first = ReportText.grouped(events.damaged.first)
             files.note(
-                "\(ReportText.grouped(events.damaged.count)) lines of `events.jsonl` are no events, the first is line "
-                    + "\(ReportText.grouped(events.damaged.first)); the rest is shown.")
+                events.damaged.count == 1
+                    ? "Line \(first) of `events.jsonl` is no event; the rest is shown."
+                    : "\(ReportText.grouped(events.damaged.count)) lines of `events.jsonl` are no events, the first is line "
+                        + "\(first); the rest is shown.")
         }
         let data = dataSection(&files)
         let warnings = warningSection(&files)
@@ -187,7 +190,7 @@ struct RunReportWriter {
 
     private func warningSection(_ files: inout RunFiles) -> [ReportBlock] {
         var lines = events.warnings.map { step, message in
-            (step.map { "step \(ReportText.grouped($0)): " } ?? "") + ReportText.literal(message.clipped(to: 400))
+            (step.map { "step \(ReportText.grouped($0)): " } ?? "") + message.clipped(to: 400)
         }
         if events.warningCount > lines.count {
             lines.append("and \(ReportText.grouped(events.warningCount - lines.count)) more in `events.jsonl`")
