@@ -42,7 +42,8 @@ import TextCore
         let few = try log("few.jsonl", count: 30, arm: "control")
         let candidate = try log("new.jsonl", count: 30, arm: "candidate")
         let open = try hone("canary", few, candidate, "--json")
-        #expect(open.status == 0 && (try open.json()["decision"]?.string) == "go_on", "\(open)")
+        let decision = try open.json()["decision"]?.string
+        #expect(open.status == 0 && decision == "go_on", "\(open)")
         let log = folder.appending(path: "both.jsonl")
         let lines = try [few, candidate].flatMap { path in
             try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
