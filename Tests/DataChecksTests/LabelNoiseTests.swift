@@ -121,4 +121,48 @@ struct Banking77 {
         #expect(noise.rows.isEmpty)
         #expect(noise.message.hasPrefix("whether labels are right cannot be said from the words"))
     }
+
+    @Test func aSuitesLabelsAreJudgedByWhatTheTrainingRowsTeach() throws {
+        guard let train = try Banking77(), let test = try Banking77("test") else { return }
+        let (labels, flips) = test.flipped(0.1, seed: 6)
+        let suite = zip(test.texts, labels).enumerated().map { number, row in
+            CheckedRow(
+                side: .suite("test"), source: "test.csv:\(number)", ordinal: number, prompt: row.0,
+                answer: test.names[row.1])
+        }
+        let rows = suite + answered(zip(train.texts, train.labels).map { ($0, train.names[$1]) })
+        let found = try findings(rows, only: "labels.noise")
+        let judged = try #require(found.first { $0.figures["suite"] == "test" })
+        let numbers = judged.rows.compactMap { $0.source.split(separator: ":").last.flatMap { Int($0) } }
+        let hits = numbers.count { flips.contains($0) }
+        print("\(judged.message), which hold \(hits) of \(flips.count) flips")
+        for finding in found where finding.figures["suite"] == nil { print(finding.message) }
+        #expect(judged.severity == .warning)
+        #expect(Double(hits) >= 0.8 * Double(flips.count))
+        #expect(2 * hits >= numbers.count)
+    }
+
+    @Test func textsThatWaitInAFileComeBackAsTheyWent() throws {
+        let texts = LabelledTexts(memoryLimit: 1000)
+        var random = CounterRandom(11)
+        var written: [LabelledTexts.Entry] = []
+        func add(_ count: Int) {
+            for number in written.count..<(written.count + count) {
+                let text = String(repeating: "ä\(number) ", count: random.below(number == 70 ? 9_000_000 : 60))
+                written.append(.init(label: number, source: "file:\(number)", text: text))
+                texts.append(text, label: number, source: "file:\(number)")
+            }
+        }
+        for _ in 0..<3 {
+            add(100)
+            var read: [LabelledTexts.Entry] = []
+            try texts.forEach { number, entry in
+                #expect(number == read.count)
+                read.append(entry)
+            }
+            #expect(read == written)
+        }
+        texts.removeAll()
+        try texts.forEach { _, _ in Issue.record("nothing is left") }
+    }
 }

@@ -1,3 +1,4 @@
+import DataChecks
 import Decisions
 import Foundation
 import LanguageModels
@@ -32,6 +33,8 @@ extension CommandFailure {
                 }
             self.init(message: error.message, status: status)
         case let error as FileError: self.init(message: error.description, status: .inputOutput)
+        case let error as TextStoreError: self.init(message: error.description, status: .inputOutput)
+        case let error as DataCheckError: self.init(message: error.description, status: .data)
         case let error as VerifierFailure: self.init(message: "\(error)", status: .configuration)
         case is EncodingError, is TokenizationError, is TemplateError, is ModelError, is TrainingError:
             self.init(message: "\(error)", status: .data)
