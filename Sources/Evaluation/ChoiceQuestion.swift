@@ -212,6 +212,10 @@ public struct ChoiceQuestion: Sendable, Hashable {
     public func item(
         id: String, source: String, form: Form = .text, encoder: ExampleEncoder
     ) throws(EncodingError) -> SuiteItem {
+        guard form == .text || choices.count <= 26 else {
+            throw EncodingError(
+                source: source, message: "\(choices.count) choices are more than there are letters; write `choices: text`")
+        }
         let (question, answers) = asked(form)
         let message: JSON = ["role": "user", "content": .string(question)]
         var prompt: [Int]

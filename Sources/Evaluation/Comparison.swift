@@ -1,6 +1,7 @@
 import OrderedCollections
 import Statistics
 public import TextCore
+import Training
 
 /// Two models on the same rows: by how much one is better, how sure that is, and where each wins.
 public struct SuiteComparison: Sendable {
@@ -113,11 +114,17 @@ public struct SuiteComparison: Sendable {
         let known = Dictionary(left.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         let pairs = right.compactMap { row in known[row.id].map { ($0, row) } }
         metric.pairs = pairs.count
-        guard pairs.count > 1, pairs.allSatisfy({ $0.value.isFinite && $1.value.isFinite }) else { return metric }
+        func isUsable(_ row: RowObservation) -> Bool {
+            row.value.isFinite && row.weight.isFinite && row.weight >= 0
+        }
+        guard pairs.count > 1, pairs.allSatisfy({ isUsable($0) && isUsable($1) }) else { return metric }
+        // Rows that count alike need no weights, which is quicker.
+        let isWeighted = pairs.contains { $0.weight != 1 || $1.weight != 1 }
         let bootstrap = PairedBootstrap(
-            candidate: pairs.map(\.1.value), baseline: pairs.map(\.0.value), weights: pairs.map(\.1.weight),
-            baselineWeights: pairs.map(\.0.weight), contrast: traits.isRelative ? .relativeChange : .difference,
-            seed: seed)
+            candidate: pairs.map(\.1.value), baseline: pairs.map(\.0.value),
+            weights: isWeighted ? pairs.map(\.1.weight) : nil,
+            baselineWeights: isWeighted ? pairs.map(\.0.weight) : nil,
+            contrast: traits.isRelative ? .relativeChange : .difference, seed: seed)
         // Of the rows that both have; the values of all stand beside it.
         metric.difference = bootstrap.estimate
         metric.lower = bootstrap.lowerBound(level: 0.025).finite
@@ -237,8 +244,8 @@ extension SuiteComparison.Difference {
             members["first"] = .string(first)
             members["second"] = .string(second)
         }
-        members["first_value"] = .number(firstValue)
-        members["second_value"] = .number(secondValue)
+        members["first_value"] = JSON(metric: firstValue)
+        members["second_value"] = JSON(metric: secondValue)
         return .object(members)
     }
 }

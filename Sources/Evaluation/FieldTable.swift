@@ -78,6 +78,7 @@ public struct FieldTable: Sendable, Hashable {
             guard let path = entry["field"]?.string, let matched = entry["matched"]?.double,
                 let answered = entry["answered"]?.double, let expected = entry["expected"]?.double
             else { return nil }
+            guard [matched, answered, expected].allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
             rows.append(Row(path: path, matched: matched, answered: answered, expected: expected))
         }
         self.rows = rows

@@ -80,8 +80,7 @@ public struct Preamble: Sendable, Hashable {
         let shown = examples.map { example -> String in
             switch example.prompt {
             case .text(let prompt): prompt + example.answer
-            case .messages(let messages):
-                messages.compactMap { $0["content"]?.string }.joined(separator: "\n") + "\n" + example.answer
+            case .messages: example.question + "\n" + example.answer
             }
         }
         return ((system.isEmpty ? [] : [system]) + shown + [text]).joined(separator: "\n\n")

@@ -27,8 +27,8 @@ public struct ChatClient: Sendable {
         public var outputPrice = 0.0
         /// Repetitions of a request that failed for a reason that may pass.
         public var retries = 4
-        /// Seconds until an answer must be there.
-        public var timeout = 120.0
+        /// How long an answer is waited for.
+        public var timeout = Duration.seconds(120)
 
         /// Greedy answers of up to 256 tokens.
         public init(address: String, model: String) {
@@ -50,6 +50,9 @@ public struct ChatClient: Sendable {
         /// What it cost by the prices given.
         public var cost: Double
     }
+
+    /// How long it waits before it asks again.
+    private static let pauses: [Duration] = [.seconds(0.5), .seconds(1), .seconds(2), .seconds(4), .seconds(8)]
 
     /// What it asks.
     public let settings: Settings
@@ -86,15 +89,15 @@ public struct ChatClient: Sendable {
             let start = ContinuousClock.now
             do throws(VerifierFailure) {
                 let answer = try await endpoint.post(
-                    request, path: "chat/completions", deadline: start + .seconds(settings.timeout))
+                    request, path: "chat/completions", deadline: start + settings.timeout)
                 return try reply(answer, seconds: (ContinuousClock.now - start) / .seconds(1))
             } catch {
                 guard error.kind == .infrastructure || error.kind == .timeout, attempt < settings.retries,
                     !Task.isCancelled
                 else { throw error }
+                // What the service asks for, or longer each time.
+                let pause = error.retryAfter ?? Self.pauses[min(attempt, Self.pauses.count - 1)]
                 attempt += 1
-                // What the service asks for, or twice as long as before.
-                let pause = error.retryAfter ?? .seconds(0.5 * pow(2, Double(attempt - 1)))
                 try? await Task.sleep(for: min(pause, .seconds(60)))
             }
         }

@@ -129,7 +129,7 @@ import TextCore
                     "suites": [
                         [
                             "name": "stories", "path": "stories.jsonl", "verifier": "string_check",
-                            "operation": "contains",
+                            "operation": "like",
                             "generate": ["max_new_tokens": 4],
                         ]
                     ], "latency_samples": 2,

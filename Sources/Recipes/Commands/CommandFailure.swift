@@ -1,3 +1,4 @@
+import Decisions
 import Foundation
 import LanguageModels
 import ShardIO
@@ -22,6 +23,14 @@ extension CommandFailure {
                 default: .data
                 }
             self.init(message: error.description, status: status)
+        case let error as ReleaseLogError:
+            let status: ExitStatus =
+                switch error.kind {
+                case .missing: .missing
+                case .unreadable: .inputOutput
+                case .malformed: .data
+                }
+            self.init(message: error.message, status: status)
         case let error as FileError: self.init(message: error.description, status: .inputOutput)
         case let error as VerifierFailure: self.init(message: "\(error)", status: .configuration)
         case is EncodingError, is TokenizationError, is TemplateError, is ModelError, is TrainingError:
