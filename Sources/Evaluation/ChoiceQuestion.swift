@@ -95,6 +95,12 @@ public struct ChoiceQuestion: Sendable, Hashable {
         }
     }
 
+    /// The column of a row whose text is the question; `nil` where there is none.
+    public static func questionColumn(of row: JSON) -> String? {
+        let names = row["endings"] == nil ? questions + contexts : contexts + questions
+        return names.first { row[$0]?.string != nil }
+    }
+
     // MARK: Reading
 
     private typealias Found = (texts: [String], labels: [String], right: Int?, isContinued: Bool)

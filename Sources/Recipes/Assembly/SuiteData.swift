@@ -269,6 +269,18 @@ extension GenerateSettings {
 }
 
 extension SuiteSettings {
+    /// How the file is read for what stands in its rows: of multiple choice, which is no training record, the questions.
+    ///
+    /// - Returns: `nil` where no column of the first row is a question.
+    func reading() throws -> (format: String, columns: NameMap)? {
+        guard metric == .multipleChoice else { return (format, columns) }
+        var rows = try DataSourceOpener.sequential(path: path.absolute).rows()
+        guard let first = try rows.next() else { return nil }
+        guard let column = columns["question"] ?? columns["ctx"] ?? ChoiceQuestion.questionColumn(of: first.fields)
+        else { return nil }
+        return ("text", NameMap(["text": column]))
+    }
+
     /// The verifier's options, as it reads them.
     func options(references: [JSON]) -> JSON {
         var members = options.members

@@ -87,7 +87,8 @@ struct LeftOutRows: Sendable {
             switch entry {
             case .suites:
                 for suite in recipe.evaluation.suites {
-                    try open(suite.path, suite.format, suite.columns, suite.maxSamples, nil)
+                    guard let reading = try suite.reading() else { continue }
+                    try open(suite.path, reading.format, reading.columns, suite.maxSamples, nil)
                 }
                 for source in recipe.data.eval {
                     try open(source.path, source.format, source.columns, source.maxSamples, try source.rowFilter)
@@ -95,7 +96,8 @@ struct LeftOutRows: Sendable {
             case .path(let path):
                 // A file that a suite reads is read as the suite reads it.
                 let suite = recipe.evaluation.suites.first { $0.path == path }
-                try open(path, suite?.format ?? "auto", suite?.columns ?? recipe.sharedColumns, nil, nil)
+                let reading = try suite?.reading()
+                try open(path, reading?.format ?? "auto", reading?.columns ?? recipe.sharedColumns, nil, nil)
             }
         }
         return opened

@@ -40,8 +40,9 @@ struct RecipeRows {
         }
         let gold = recipe.goldColumn
         for suite in recipe.evaluation.suites {
+            guard let reading = try suite.reading() else { continue }
             try add(
-                .suite(suite.name), path: suite.path, format: suite.format, columns: suite.columns,
+                .suite(suite.name), path: suite.path, format: reading.format, columns: reading.columns,
                 limit: suite.maxSamples, gold: suite.target ?? gold)
         }
         for source in data.eval {
