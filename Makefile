@@ -1,4 +1,4 @@
-# make quickstart   install what is missing, build, train the embedded default, show before and after
+# make quickstart   install what is missing, build, train the embedded default, say whether to ship it
 # make test         all tests (release)            make lint     formatting, as CI checks it
 # make soak         the long variants of the tests      make fuzz     all readers of outside input (SECONDS=60 each)
 # make bench        speed and memory; PEERS=venv puts PyTorch beside it
@@ -32,6 +32,7 @@ quickstart: build
 	$(HONE) train recipes/quickstart/dpo.yaml --overwrite
 	$(HONE) train recipes/quickstart/warm.yaml --overwrite
 	$(HONE) train recipes/quickstart/rft.yaml --overwrite
+	@for run in quickstart quickstart-dpo quickstart-rft; do echo; echo "$$run"; $(HONE) gate runs/$$run; done
 	@echo; echo "ask it yourself:"
 	@echo '  echo "my parcel is late, please hurry" | $(HONE) generate --model runs/quickstart --chat --greedy'
 

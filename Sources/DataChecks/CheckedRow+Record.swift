@@ -1,3 +1,4 @@
+import OrderedCollections
 package import ShardIO
 import TextCore
 
@@ -34,6 +35,14 @@ extension CheckedRow {
             answer = Self.text(record.completion)
         case .prompt(let record): set(prompt: record.prompt)
         }
+    }
+
+    /// A row of no known format: its columns one after the other.
+    package init(whole side: Side, _ raw: RawRow) {
+        let texts = (raw.fields.object ?? [:]).values.map { $0.string ?? $0.text() }
+        self.init(
+            side: side, source: "\(raw.provenance.file):\(raw.provenance.line)", ordinal: raw.provenance.ordinal,
+            prompt: texts.joined(separator: "\n"), fields: raw.fields)
     }
 
     private mutating func set(prompt content: RecordText) {

@@ -14,11 +14,12 @@ public struct CheckedSource: Sendable {
     public let side: CheckedRow.Side
     /// The rows.
     public let source: any FramedSource
-    private let decoder: RecordDecoder
+    /// What rows mean; `nil` where each is one text.
+    private let decoder: RecordDecoder?
     private let limit: Int?
     private let gold: ColumnPath?
     private let group: ColumnPath?
-    private let takes: @Sendable (RawRow) throws -> Bool
+    private let takes: @Sendable (RawRow, Int) throws -> Bool
 
     /// - Parameters:
     ///   - side: where its rows belong.
@@ -27,10 +28,11 @@ public struct CheckedSource: Sendable {
     ///   - limit: the first so many rows only.
     ///   - gold: the column of the right answer, if any.
     ///   - group: the column that rows are grouped by, if any.
-    ///   - takes: which rows are used; others are passed over.
+    ///   - takes: which rows are used, by what they hold and their number; others are passed over.
     public init(
         _ side: CheckedRow.Side, _ source: any FramedSource, _ decoder: RecordDecoder, limit: Int? = nil,
-        gold: String? = nil, group: String? = nil, takes: @escaping @Sendable (RawRow) throws -> Bool = { _ in true }
+        gold: String? = nil, group: String? = nil,
+        takes: @escaping @Sendable (RawRow, _ ordinal: Int) throws -> Bool = { _, _ in true }
     ) {
         self.side = side
         self.source = source
@@ -39,6 +41,14 @@ public struct CheckedSource: Sendable {
         self.gold = gold.map(ColumnPath.init)
         self.group = group.map(ColumnPath.init)
         self.takes = takes
+    }
+
+    /// Rows of no known format, of which all columns together are the prompt.
+    public init(whole side: CheckedRow.Side, _ source: any FramedSource) {
+        self.side = side
+        self.source = source
+        (decoder, limit, gold, group) = (nil, nil, nil, nil)
+        takes = { _, _ in true }
     }
 
     /// Rows that are read at the most.
@@ -56,7 +66,7 @@ public struct CheckedSource: Sendable {
     ) throws {
         let order = try SampleOrder(sources: [SampleOrder.Source(source, maxSamples: limit)])
         let stream = try SampleStream(sources: [source], order: order, threads: threads, corruption: corruption) {
-            frame, row, _ in outcome(frame, row)
+            frame, row, address in outcome(frame, row, ordinal: address.ordinal)
         }
         defer { stream.cancel() }
         var batch: [Outcome] = []
@@ -77,29 +87,32 @@ public struct CheckedSource: Sendable {
         let looked = source.hasRandomAccess ? min(frames, 32) : min(frames, 4)
         var rows: [CheckedRow] = []
         for number in 0..<looked {
-            guard let frame = try? source.frame(source.hasRandomAccess ? number * frames / looked : number) else {
-                continue
-            }
+            let index = source.hasRandomAccess ? number * frames / looked : number
+            guard let frame = try? source.frame(index) else { continue }
+            let first = source.frames.rows(of: index).lowerBound
             let each = max(1, count / looked)
             let step = max(1, frame.count / each)
             for row in stride(from: 0, to: frame.count, by: step).prefix(each) {
-                if case .take(.row(let row), _) = outcome(frame, row) { rows.append(row) }
+                if case .take(.row(let row), _) = outcome(frame, row, ordinal: first + row) { rows.append(row) }
             }
         }
         return rows
     }
 
-    private func outcome(_ frame: DecodedFrame, _ row: Int) -> Prepared<Outcome> {
+    private func outcome(_ frame: DecodedFrame, _ row: Int, ordinal: Int) -> Prepared<Outcome> {
         do {
             let raw = try frame.row(row)
-            guard try takes(raw) else { return .skip }
-            let record = try decoder.record(raw)
-            return .take(.row(CheckedRow(side, raw, record, gold: gold, group: group)))
+            guard try takes(raw, ordinal) else { return .skip }
+            var checked =
+                try decoder.map { CheckedRow(side, raw, try $0.record(raw), gold: gold, group: group) }
+                ?? CheckedRow(whole: side, raw)
+            checked.ordinal = ordinal
+            return .take(.row(checked))
         } catch {
             let place = frame.provenance(of: row)
             let message = (error as? DataError).map { "\($0.message). \($0.fix)" } ?? "\(error)"
             return .take(
-                .malformed(ordinal: place.ordinal, source: "\(place.file):\(place.line)", message: message))
+                .malformed(ordinal: ordinal, source: "\(place.file):\(place.line)", message: message))
         }
     }
 }

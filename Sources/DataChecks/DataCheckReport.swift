@@ -13,6 +13,8 @@ public struct DataCheckReport: Sendable, Hashable {
     public var leftOut: OrderedDictionary<String, String>
     /// Seconds that it took.
     public var seconds: Double
+    /// Seconds that each check took, which run beside each other.
+    public var checkSeconds: OrderedDictionary<String, Double> = [:]
     /// Most bytes that the process had in memory at once; 0 where it is not known.
     public var peak: Int
 
@@ -60,6 +62,7 @@ extension DataCheckReport {
             "checks": .array(checks.map { .string($0) }),
             "left_out": .object(leftOut.mapValues { .string($0) }),
             "seconds": .number((seconds * 1000).rounded() / 1000), "peak_bytes": .integer(peak),
+            "check_seconds": .object(checkSeconds.mapValues { .number(($0 * 1000).rounded() / 1000) }),
         ]
     }
 
@@ -86,6 +89,7 @@ extension DataCheckReport {
         self.init(
             findings: findings, rowCounts: rowCounts, checks: checks, leftOut: leftOut,
             seconds: try reader.number("seconds"), peak: try reader.integer("peak_bytes"))
+        for (name, value) in json["check_seconds"]?.object ?? [:] { checkSeconds[name] = value.double }
     }
 }
 

@@ -12,6 +12,7 @@ public struct DataChecker {
     private final class Lane: Sendable {
         let name: String
         private let check: Mutex<any DataCheck>
+        private let used = Mutex<Duration>(.zero)
 
         init?(_ entry: DataCheckCatalog.Entry, _ settings: DataCheckSettings) {
             guard let check = entry.make(settings) else { return nil }
@@ -19,9 +20,20 @@ public struct DataChecker {
             self.check = Mutex(check)
         }
 
-        func add(_ rows: [CheckedRow]) { check.withLock { check in for row in rows { check.add(row) } } }
+        func add(_ rows: [CheckedRow]) {
+            timed { check.withLock { check in for row in rows { check.add(row) } } }
+        }
 
-        func findings() throws -> [Finding] { try check.withLock { try $0.findings() } }
+        func findings() throws -> [Finding] { try timed { try check.withLock { try $0.findings() } } }
+
+        /// Seconds so far.
+        var seconds: Double { used.withLock { $0 / .seconds(1) } }
+
+        private func timed<Result>(_ body: () throws -> Result) rethrows -> Result {
+            let start = ContinuousClock.now
+            defer { used.withLock { $0 += ContinuousClock.now - start } }
+            return try body()
+        }
     }
 
     private let lanes: [Lane]
@@ -84,8 +96,10 @@ public struct DataChecker {
             try settings.checkStop()
             findings += try lane.findings()
         }
-        return DataCheckReport(
+        var report = DataCheckReport(
             findings: findings, rowCounts: rowCounts, checks: lanes.map(\.name), leftOut: leftOut,
             seconds: (ContinuousClock.now - start) / .seconds(1), peak: ProcessPeak.bytes)
+        for lane in lanes { report.checkSeconds[lane.name] = lane.seconds }
+        return report
     }
 }

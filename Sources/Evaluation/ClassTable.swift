@@ -54,7 +54,7 @@ public struct ClassTable: Sendable, Hashable {
         for row in classes {
             guard let label = row["label"]?.string, let support = row["support"]?.int,
                 let predicted = row["predicted"]?.int, let correct = row["correct"]?.int,
-                correct >= 0, correct <= support, correct <= predicted, support < 1 << 40, predicted < 1 << 40
+                correct >= 0, correct <= support, correct <= predicted, support < 1 << 32, predicted < 1 << 32
             else { return nil }
             rows.append(Row(label: label, support: support, predicted: predicted, correct: correct))
         }

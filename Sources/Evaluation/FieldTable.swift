@@ -43,15 +43,17 @@ public struct FieldTable: Sendable, Hashable {
         rows = table.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
     }
 
-    /// The F1 of all leaves together.
-    public var microF1: Double {
-        let sum = rows.reduce(into: Row(path: "")) { sum, row in
+    /// All fields as one.
+    var total: Row {
+        rows.reduce(into: Row(path: "")) { sum, row in
             sum.matched += row.matched
             sum.answered += row.answered
             sum.expected += row.expected
         }
-        return sum.f1
     }
+
+    /// The F1 of all leaves together.
+    public var microF1: Double { total.f1 }
 
     /// The mean of the fields' F1; 1 without a field.
     public var macroF1: Double { rows.isEmpty ? 1 : rows.reduce(0) { $0 + $1.f1 } / Double(rows.count) }
@@ -76,6 +78,7 @@ public struct FieldTable: Sendable, Hashable {
             guard let path = entry["field"]?.string, let matched = entry["matched"]?.double,
                 let answered = entry["answered"]?.double, let expected = entry["expected"]?.double
             else { return nil }
+            guard [matched, answered, expected].allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
             rows.append(Row(path: path, matched: matched, answered: answered, expected: expected))
         }
         self.rows = rows

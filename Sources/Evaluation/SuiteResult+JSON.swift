@@ -17,14 +17,14 @@ extension SuiteResult {
         members["class_table"] = classes?.json
         members["field_table"] = fields?.json
         if withAnswers {
-            if kind == .answers { members["answers"] = .array(outcomes.map(\.json)) }
+            if kind.hasAnswers { members["answers"] = .array(outcomes.map(\.json)) }
             if !rows.isEmpty { members["rows"] = .array(rows.map(\.json)) }
         }
         return .object(members)
     }
 
     /// Members of the JSON that are no figures.
-    private static let others: Set<String> = ["count", "unjudged", "seconds"]
+    private static let others: Set<String> = ["suite", "kind", "baseline", "count", "unjudged", "seconds"]
 
     /// Reads what `json` wrote; without its answers and rows there is nothing to pair.
     ///
@@ -65,6 +65,7 @@ extension SuiteResult.Outcome {
             "extracted": extracted.map { .string($0) } ?? .null, "score": score.map { JSON(metric: $0) } ?? .null,
             "passed": .bool(passed), "note": note.map { .string($0) } ?? .null, "stopped": .bool(stopped),
         ]
+        if !question.isEmpty { members["question"] = .string(question) }
         if let label { members["label"] = .string(label) }
         if !values.isEmpty {
             members["values"] = .object(
@@ -85,7 +86,8 @@ extension SuiteResult.Outcome {
                 "\(place) has no `id`, so it cannot be paired with the answer of another model; judge the model again")
         }
         self.init(
-            id: id, source: source, expected: json["expected"]?.string ?? "", label: json["label"]?.string,
+            id: id, source: source, question: json["question"]?.string ?? "",
+            expected: json["expected"]?.string ?? "", label: json["label"]?.string,
             answer: answer, extracted: json["extracted"]?.string, score: json["score"]?.metric, passed: passed,
             note: json["note"]?.string, stopped: json["stopped"]?.bool ?? true)
         for (name, member) in json["values"]?.object ?? [:] {

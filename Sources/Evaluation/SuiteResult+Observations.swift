@@ -12,14 +12,22 @@ extension SuiteResult {
     /// - Parameter metric: a name of `figures`.
     /// - Returns: a value for each row; rows on which the verifier had no verdict have no score.
     public func observations(of metric: String) -> [RowObservation]? {
-        switch (kind, metric) {
-        case (.answers, "accuracy"): observed { ($0.passed ? 1 : 0, 1) }
-        case (.answers, "score"): observed { outcome in outcome.score.map { ($0, 1) } }
-        case (.answers, "stopped"): observed { ($0.stopped ? 1 : 0, 1) }
-        case (.answers, "macro_f1"): macroF1Observations
-        case (.answers, _): observed { outcome in outcome.values[metric].map { ($0.value, $0.weight) } }
-        case (.perplexity, "perplexity"): perplexityObservations
-        default: rows.observations(of: metric)
+        switch kind {
+        case .loss, .divergence: rows.observations(of: metric)
+        case .perplexity: metric == "perplexity" ? perplexityObservations : rows.observations(of: metric)
+        case .multipleChoice, .preference:
+            observed { outcome in outcome.values[metric].map { ($0.value, $0.weight) } }
+        case .answers:
+            switch metric {
+            case "accuracy": observed { ($0.passed ? 1 : 0, 1) }
+            case "score": observed { outcome in outcome.score.map { ($0, 1) } }
+            case "win_rate": figures[metric] == nil ? nil : observed { outcome in outcome.score.map { ($0, 1) } }
+            case "stopped": observed { ($0.stopped ? 1 : 0, 1) }
+            case "macro_f1": macroF1Observations
+            // Quantiles are drawn from the requests themselves.
+            case "latency_p50", "latency_p95": observed { $0.values["latency_ms"].map { ($0.value, 1) } }
+            default: observed { outcome in outcome.values[metric].map { ($0.value, $0.weight) } }
+            }
         }
     }
 

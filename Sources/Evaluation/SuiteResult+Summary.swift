@@ -24,7 +24,7 @@ extension SuiteResult {
             if let valid = figures["valid"] { parts.append("\(percent(valid)) in the format") }
             if let f1 = figures["field_f1"] { parts.append("field F1 \(rounded(f1))") }
             if let wins = figures["win_rate"] { parts.append("wins \(percent(wins)) against the baseline") }
-            if let median = figures["latency_p50_ms"], let tail = figures["latency_p95_ms"] {
+            if let median = figures["latency_p50"], let tail = figures["latency_p95"] {
                 parts.append("\(milliseconds(median)) a request, p95 \(milliseconds(tail))")
             }
         case .loss:

@@ -25,6 +25,8 @@ public struct SuiteResult: Sendable {
         public var id = ""
         /// Where the question is from.
         public var source: String
+        /// What is asked, for people; empty where it is not known.
+        public var question = ""
         /// What is expected.
         public var expected: String
         /// The label that is expected, where labels are told apart.
@@ -101,6 +103,9 @@ public struct SuiteResult: Sendable {
 }
 
 extension SuiteResult.Kind {
+    /// Whether its rows are questions with an answer each.
+    public var hasAnswers: Bool { self == .answers || self == .multipleChoice || self == .preference }
+
     /// The figure that suites of this kind are known by.
     public var leadingMetric: String {
         switch self {

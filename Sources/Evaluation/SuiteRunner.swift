@@ -20,6 +20,10 @@ public struct SuiteRunner {
     public let stop: StopSignal
     /// Of the random numbers, where answers are drawn.
     public let seed: UInt64
+    /// Questions of each suite that are asked again one at a time, to say how long a request takes.
+    public var latencySamples = 0
+    /// What a divergence is measured from; without it such suites have no figure.
+    public var base: DivergenceBase?
 
     /// Answers that are generated together.
     private static let batch = 32
@@ -40,34 +44,42 @@ public struct SuiteRunner {
         self.seed = seed
     }
 
-    /// An answer of the model.
-    public struct Answer: Sendable, Hashable {
-        /// The text, without the stop token.
-        public var text: String
-        /// Tokens, with the stop token.
-        public var tokenCount: Int
-        /// Whether the model stopped by itself.
-        public var stopped: Bool
-    }
-
     /// Judges the model by a suite.
     ///
+    /// - Parameters:
+    ///   - suite: what is asked.
+    ///   - baseline: the baseline's answers by the questions' ids, for suites that compare with it; without any the model
+    ///     is its own baseline, and every comparison a tie.
     /// - Throws: `CancellationError` when stopped, `ModelError` for a prompt that the model cannot read.
-    public func run(_ suite: Suite) throws -> SuiteResult {
+    public func run(_ suite: Suite, against baseline: [String: String] = [:]) throws -> SuiteResult {
         let start = ContinuousClock.now
         var result: SuiteResult
         switch suite.judgement {
-        case .answers: result = try judgeAnswers(suite)
+        case .answers:
+            var answers = try answers(suite.items, judgement: suite.judgement)
+            try time(&answers, of: suite)
+            result = try AnswerJudge(suite: suite, baseline: baseline, stop: stop).result(answers)
         case .loss(let asPerplexity): result = try measureLoss(suite, asPerplexity: asPerplexity)
+        case .multipleChoice, .preference: result = try rank(suite)
+        case .divergence: result = try measureDivergence(suite)
         }
+        result.isRegression = suite.isRegression
         result.seconds = (ContinuousClock.now - start) / .seconds(1)
         return result
     }
 
+    // MARK: Answers
+
     /// The model's answers to some questions, in order.
     ///
     /// - Throws: `CancellationError` when stopped, `ModelError` for a prompt that the model cannot read.
-    public func answers(_ items: [SuiteItem], judgement: Suite.Judgement) throws -> [Answer] {
+    public func answers(_ items: [SuiteItem], judgement: Suite.Judgement) throws -> [SuiteAnswer] {
+        // A run that goes on trains without the copies that few rows at a time read.
+        defer { model.dropPackedWeights() }
+        return try generate(items, judgement)
+    }
+
+    private func generate(_ items: [SuiteItem], _ judgement: Suite.Judgement) throws -> [SuiteAnswer] {
         let limits: AnswerLimits = if case .answers(let limits) = judgement { limits } else { AnswerLimits() }
         var settings = GenerationSettings()
         settings.sampling.temperature = limits.temperature
@@ -79,8 +91,6 @@ public struct SuiteRunner {
         settings.decode = { tokenizer.decode($0) }
         settings.seed = seed
         settings.batchLimit = Self.batch
-        // A run that goes on trains without the copies that few rows at a time read.
-        defer { model.dropPackedWeights() }
         let completions = try Generator(model, settings).completions(
             of: items.map(\.prompt), shouldStop: { stop.isRequested })
         if stop.isRequested { throw CancellationError() }
@@ -90,94 +100,41 @@ public struct SuiteRunner {
             for stop in limits.stop {
                 if let range = text.range(of: stop) { text = String(text[..<range.lowerBound]) }
             }
-            return Answer(text: text, tokenCount: completion.ids.count, stopped: stopped)
+            return SuiteAnswer(text: text, tokenCount: completion.ids.count, stopped: stopped)
         }
     }
 
-    private func judgeAnswers(_ suite: Suite) throws -> SuiteResult {
-        let answers = try answers(suite.items, judgement: suite.judgement)
-        let verdicts = try Self.verdicts(suite.items, answers, stop)
-        let outcomes = zip(zip(suite.items, answers), verdicts).map { Self.outcome($0.0, $0.1, $1) }
-        var result = SuiteResult(name: suite.name, kind: suite.kind, count: outcomes.count)
-        result.outcomes = outcomes
-        guard !outcomes.isEmpty else { return result }
-        let judged = outcomes.compactMap(\.score)
-        let passed = Double(outcomes.count { $0.passed })
-        result.unjudged = outcomes.count - judged.count
-        result.figures["accuracy"] = passed / Double(outcomes.count)
-        if !judged.isEmpty { result.figures["score"] = judged.reduce(0, +) / Double(judged.count) }
-        let interval = Interval.wilson(successes: passed, trials: outcomes.count)
-        result.figures["accuracy_low"] = interval.lower
-        result.figures["accuracy_high"] = interval.upper
-        result.figures["stopped"] = Double(answers.count { $0.stopped }) / Double(answers.count)
-        if suite.items.allSatisfy({ $0.label != nil }) {
-            let classes = ClassTable(outcomes.map { ($0.label ?? "", $0.extracted) })
-            result.classes = classes
-            result.figures["macro_f1"] = classes.macroF1
-            result.figures["base_rate"] = classes.baseRate
+    /// How long the first questions take when each is asked alone. What is answered then does not count.
+    ///
+    /// - Throws: `CancellationError` when stopped.
+    public func time(_ answers: inout [SuiteAnswer], of suite: Suite) throws {
+        let count = min(latencySamples, answers.count)
+        guard count > 0 else { return }
+        defer { model.dropPackedWeights() }
+        // The first request after others makes the copies of weights that all later ones read.
+        _ = try generate([suite.items[0]], suite.judgement)
+        for index in 0..<count {
+            let start = ContinuousClock.now
+            let answer = try generate([suite.items[index]], suite.judgement)
+            answers[index].seconds = (ContinuousClock.now - start) / .seconds(1)
+            answers[index].tokenCount = answer.first?.tokenCount ?? answers[index].tokenCount
         }
-        return result
     }
 
-    /// A verifier that fails has not scored 0: the outcome has no score, and says why.
-    private static func outcome(
-        _ item: SuiteItem, _ answer: Answer, _ verdict: Result<Verdict, VerifierFailure>?
-    ) -> SuiteResult.Outcome {
-        var outcome = SuiteResult.Outcome(
-            id: item.id, source: item.source, expected: item.expected, label: item.label, answer: answer.text,
-            passed: false, stopped: answer.stopped)
-        switch verdict {
-        case .success(.score(let score)):
-            outcome.score = score.value
-            outcome.passed = score.passed ?? (score.value >= (item.verifier?.range.upperBound ?? 1))
-            outcome.extracted = score.extracted
-            outcome.note = score.note
-        case .success(.abstain(let reason)): outcome.note = "no verdict: \(reason)"
-        case .failure(let failure): outcome.note = "the verifier failed: \(failure)"
-        case nil: break
+    /// Adds to a result how long its first questions take, each asked alone.
+    ///
+    /// - Throws: `CancellationError` when stopped.
+    public func addLatency(to result: inout SuiteResult, of suite: Suite) throws {
+        guard case .answers = suite.judgement, result.outcomes.count == suite.items.count else { return }
+        var answers = suite.items.map { _ in SuiteAnswer(text: "", tokenCount: 0, stopped: true) }
+        try time(&answers, of: suite)
+        result.addLatency(answers)
+        for (index, answer) in answers.enumerated() where answer.seconds != nil {
+            result.outcomes[index].values["latency_ms"] = .init(1000 * (answer.seconds ?? 0))
         }
-        return outcome
     }
 
-    /// Verifiers that wait do so together, a few at a time; the order of the answers is kept.
-    private static func verdicts(
-        _ items: [SuiteItem], _ answers: [Answer], _ stop: StopSignal
-    ) throws -> [Result<Verdict, VerifierFailure>?] {
-        let calls = zip(items, answers).map { item, answer -> (BoundVerifier, Rollout)? in
-            guard let verifier = item.verifier else { return nil }
-            var rollout = item.question
-            rollout.fullText = answer.text
-            rollout.stopReason = answer.stopped ? .stop : .length
-            rollout.tokenCount = answer.tokenCount
-            return (verifier, rollout)
-        }
-        guard calls.contains(where: { $0.map { !$0.0.isImmediate } ?? false }) else {
-            return try calls.map { call in
-                if stop.isRequested { throw CancellationError() }
-                return call.map { call in Result { () throws(VerifierFailure) in try call.0.verify(call.1) } }
-            }
-        }
-        return try waiting(unless: { stop.wasRequested }) {
-            await withTaskGroup(of: (Int, Result<Verdict, VerifierFailure>?).self) { group in
-                var verdicts = [Result<Verdict, VerifierFailure>?](repeating: nil, count: calls.count)
-                for index in calls.indices {
-                    // As many at once as an endpoint is likely to bear.
-                    if index >= 16, let (done, verdict) = await group.next() { verdicts[done] = verdict }
-                    group.addTask {
-                        guard let (verifier, rollout) = calls[index] else { return (index, nil) }
-                        do throws(VerifierFailure) {
-                            let context = VerificationContext(deadline: .now + .seconds(120))
-                            return (index, .success(try await verifier.verify(rollout, in: context)))
-                        } catch {
-                            return (index, .failure(error))
-                        }
-                    }
-                }
-                for await (done, verdict) in group { verdicts[done] = verdict }
-                return verdicts
-            }
-        }
-    }
+    // MARK: Loss
 
     private func measureLoss(_ suite: Suite, asPerplexity: Bool) throws -> SuiteResult {
         let items = suite.items.filter { $0.row?.ids.isEmpty == false }
@@ -196,5 +153,28 @@ public struct SuiteRunner {
             return MeasuredRow(id: item.id, source: item.source, values: values)
         }
         return result
+    }
+}
+
+/// What a model answered.
+public struct SuiteAnswer: Sendable, Hashable {
+    /// The text, without the stop token.
+    public var text: String
+    /// Tokens, with the stop token; 0 where nobody counted.
+    public var tokenCount: Int
+    /// Whether the model stopped by itself.
+    public var stopped: Bool
+    /// Seconds that the request took, where it was timed alone.
+    public var seconds: Double?
+    /// What the request cost, where it is charged.
+    public var cost: Double?
+    /// Why there is no answer, where there is none.
+    public var failure: String?
+
+    /// An answer.
+    public init(text: String, tokenCount: Int, stopped: Bool) {
+        self.text = text
+        self.tokenCount = tokenCount
+        self.stopped = stopped
     }
 }

@@ -31,6 +31,9 @@ public struct PairwiseJudge: GroupVerifier {
             ]
     }
 
+    /// What the answer that was shown first gained, over both orders: kept beside the verdict for reports.
+    package static let firstPlaceMetric = "judge_first_place"
+
     public static let name = "pairwise_judge"
     public static let summary = "how often an answer beats others, by a judging model that sees both orders"
 
@@ -135,6 +138,8 @@ public struct PairwiseJudge: GroupVerifier {
         guard let forward = try await comparison(mine, other, question, context),
             let backward = try await comparison(other, mine, question, context)
         else { return nil }
+        // One half where the judge does not care which answer it sees first.
+        context.metric(Self.firstPlaceMetric, (forward + backward) / 2)
         return (forward + 1 - backward) / 2
     }
 

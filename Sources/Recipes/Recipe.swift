@@ -122,6 +122,7 @@ extension Recipe: RecipeSection {
         }
         finishReference(decoder)
         checkRows(decoder)
+        checkDecontamination(decoder)
         checkGate(decoder)
         if !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
     }

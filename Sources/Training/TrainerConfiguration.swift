@@ -20,6 +20,8 @@ public struct TrainerConfiguration: Sendable {
     public var evaluations: Cadence
     /// Whether the model is measured before the first step too.
     public var evaluatesAtStart: Bool
+    /// Whether the watched measurement is among those before the first step.
+    public var watchesStart = true
     /// The measurement that decides which checkpoint is the best, and whether the run stops early.
     public var watched: WatchedMetric?
     /// Refused steps in a row that end the run.

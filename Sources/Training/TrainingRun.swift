@@ -214,7 +214,7 @@ struct RunLoop<Goal: Objective> {
     }
 
     private mutating func watch(_ reports: [EvaluationReport]) throws {
-        guard let watched = configuration.watched else { return }
+        guard let watched = configuration.watched, trainer.state.step > 0 || configuration.watchesStart else { return }
         guard let value = reports.lazy.compactMap({ $0.value(of: watched.name) }).first else {
             throw TrainingError(
                 "the watched metric \(watched.name) was not measured; there are "

@@ -115,6 +115,19 @@ struct JSONComparison {
         return (tally, weights > 0 ? min(1, mean / weights) : 1)
     }
 
+    /// The weights of each field that occurs on either side, by path.
+    ///
+    /// - Throws: `TooLarge` when lists would take too long to pair.
+    mutating func counts(_ answer: JSON, against reference: JSON) throws(TooLarge) -> [JSONFieldCounts.Field] {
+        byField = [:]
+        _ = try sum(answer, reference)
+        let counts = (byField ?? [:]).map { field, part in
+            JSONFieldCounts.Field(
+                path: fields.name(of: field), matched: part.matched, answered: part.answered, expected: part.expected)
+        }
+        return counts.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+
     /// What is wrong with a reference, if anything: no leaf that counts, or a text that its field's comparer cannot read.
     mutating func problem(in reference: JSON) -> String? {
         let node = prepared(reference, field: JSONFields.root)

@@ -43,7 +43,10 @@ struct HoneBench: ParsableCommand {
     @Option(help: "Threads; the number of processors unless given.")
     var threads = 0
 
-    @Option(help: "MB of text for shards, 100 unless given; MB of shards for stream-memory, 2000 unless given.")
+    @Option(
+        help:
+            "MB of text for shards and datacheck, 100 and 250 unless given; MB of shards for stream-memory, 2000 unless given."
+    )
     var megabytes: Int?
 
     @Flag(help: "Print JSON instead of a table.")

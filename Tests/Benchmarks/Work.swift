@@ -29,6 +29,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case loading
     case shards
     case streamMemory = "stream-memory"
+    case dataCheck = "datacheck"
     case checkpoints
     case kernels
     case products
@@ -52,6 +53,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .loading: "loading a model of the shape of Qwen2.5-0.5B from the page cache"
         case .shards: "shards of preference rows, beside zstd -dc"
         case .streamMemory: "memory of streaming, a small and a large data set"
+        case .dataCheck: "every data check over a million rows"
         case .checkpoints: "a checkpoint after every step, every weight of a model of 19 million"
         case .kernels: "operations of the catalogue"
         case .products: "matrix products, beside OpenBLAS"
@@ -146,7 +148,8 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     /// Whether the work is counted in tokens and has a line in the table.
     var isInTokens: Bool {
         switch self {
-        case .scaling, .verifiers, .loading, .shards, .streamMemory, .checkpoints, .kernels, .products: false
+        case .scaling, .verifiers, .loading, .shards, .streamMemory, .dataCheck, .checkpoints, .kernels, .products:
+            false
         default: true
         }
     }
@@ -192,6 +195,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
         case .loading: return try LoadingBenchmark(folder: model.folder).run(repetitions)
         case .shards: return try ShardBenchmark(megabytes: megabytes ?? 100).run(repetitions)
         case .streamMemory: return try StreamMemoryBenchmark(megabytes: megabytes ?? 2000).run()
+        case .dataCheck: return try DataCheckBenchmark(rows: megabytes.map { $0 * 4000 } ?? 1_000_000).run()
         case .checkpoints:
             return try CheckpointBenchmark(training: training(.full, rows: 4, length: 256)).run(repetitions)
         case .kernels: return OperationBenchmark().run(repetitions)

@@ -33,8 +33,8 @@ struct TinySuites {
     }
 
     static let template =
-        "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% if m.role == 'assistant' %}<end>{% endif %}\n"
-        + "{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% if m.role == 'assistant' %}<end>{% endif %}"
+        + "{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"
 
     var runner: SuiteRunner { SuiteRunner(model: model, tokenizer: tokenizer, stopIDs: stopIDs) }
 

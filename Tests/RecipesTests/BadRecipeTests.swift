@@ -612,11 +612,22 @@ extension BadRecipe {
             #"""
             schema: 1
             model: model
-            data: {train: [{path: rows.jsonl, split: train}], dedup: near}
+            data: {train: [{path: rows.jsonl, split: train}]}
             """#,
             [
-                #"recipe.yaml:3:35: data.train.0.split is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove it and name the file of that split."#,
-                #"recipe.yaml:3:51: data.dedup is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove duplicates from the file beforehand."#,
+                #"recipe.yaml:3:35: data.train.0.split is not available in this version of Hone. Going on without it would give another run than the recipe describes. Remove it and name the file of that split."#
+            ]),
+        BadRecipe(
+            "rows to leave out",
+            #"""
+            schema: 1
+            model: model
+            data: {train: rows.jsonl, dedup: fuzzy, decontaminate: [rows.jsnl, suites]}
+            """#,
+            [
+                #"recipe.yaml:3:34: data.dedup must be one of none, exact, near, not the string 'fuzzy'. An unknown word would leave the choice to chance. Did you mean 'near'?"#,
+                #"recipe.yaml:3:57: data.decontaminate: there is no file or folder 'DIR/rows.jsnl'. The run would stop as soon as it needs it. Did you mean 'rows.jsonl' in DIR?"#,
+                #"recipe.yaml:3:68: data.decontaminate names suites, but the recipe has none and no data.eval. There is nothing to compare the rows with. Write the path of the rows that the model is judged by, or add suites to `evaluation`."#,
             ]),
         BadRecipe(
             "foreign spelling",

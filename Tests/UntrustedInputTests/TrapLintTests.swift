@@ -11,7 +11,9 @@ import TextCore
         "TextCore", "Tokenization", "ShardIO", "Judges", "Verifiers", "LanguageModels/Weights",
         "LanguageModels/Adapters", "LanguageModels/Families", "LanguageModels/ConfigurationReader.swift",
         "LanguageModels/ModelLoader.swift", "LanguageModels/ModelRegistry.swift", "Recipes/Language", "Recipes/Schema",
-        "Recipes/Sections", "Training/Checkpoints", "Training/Run", "Training/TrainingState.swift",
+        "Recipes/Sections", "Decisions/Gate/GateVerdictJSON.swift", "Decisions/Release/ReleaseLog.swift",
+        "Decisions/Release/ReleaseRow.swift", "Decisions/Release/ReleaseComparison.swift", "Training/Checkpoints",
+        "Training/Run", "Training/TrainingState.swift",
     ]
 
     private static let conversions =

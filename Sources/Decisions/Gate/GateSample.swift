@@ -205,9 +205,9 @@ struct GateSample {
             let (gains, losses) = (pairs.count { $0 > $1 }, pairs.count { $0 < $1 })
             let rows = candidate.count
             judged.scaled = { claim, factor in
-                Self.evidence(
-                    pairs: Int(Double(rows) * factor), gains: Int(Double(gains) * factor),
-                    losses: Int(Double(losses) * factor)
+                let (more, fewer) = (Int(Double(gains) * factor), Int(Double(losses) * factor))
+                return Self.evidence(
+                    pairs: max(Int(Double(rows) * factor), more + fewer), gains: more, losses: fewer
                 ).pValue(claim)
             }
             return [bootstrap, Self.evidence(pairs: rows, gains: gains, losses: losses)]

@@ -127,7 +127,7 @@ extension Double {
     var figure: String {
         guard isFinite else { return "none" }
         if self == 0 { return "0" }
-        return magnitude >= 1e-3 && magnitude < 1e7 ? plain(String(format: "%.4g", self)) : String(format: "%.2e", self)
+        return magnitude >= 1e-4 && magnitude < 1e7 ? plain(String(format: "%.4g", self)) : String(format: "%.2e", self)
     }
 
     private func plain(_ text: String) -> String { text.contains("e") ? String(format: "%.0f", self) : text }

@@ -1,4 +1,5 @@
 import DPO
+import OrderedCollections
 import TextCore
 import Tokenization
 import Training
@@ -11,6 +12,8 @@ struct DataReport {
     var integrity: [String] = []
     /// Whether every row was looked at, or the first ones.
     var countsAllRows = true
+    /// Rows that are left out as duplicates or because they give suites away, by the reason.
+    var leftOut: OrderedDictionary<String, Int> = [:]
     /// Rows that could not be read and were passed over.
     var damaged = 0
     /// Tokens of all rows before any was cut.
@@ -161,7 +164,17 @@ struct DataReport {
     /// What the rows come from, how many there are and how long they are.
     var sourceLines: [String] {
         formats + integrity + (countsAllRows ? [] : ["rows are streamed; these figures are of the first ones"])
-            + [sizeLine, lengthLine]
+            + leftOutLine + [sizeLine, lengthLine]
+    }
+
+    /// One line on rows that are left out, where there are any.
+    private var leftOutLine: [String] {
+        guard !leftOut.isEmpty else { return [] }
+        let reasons = leftOut.map { "\(grouped($0.value)) \($0.key.replacing("_", with: " "))" }
+        return [
+            "\(grouped(leftOut.values.reduce(0, +))) rows left out (\(reasons.joined(separator: ", "))); removed.jsonl in "
+                + "the run folder lists them"
+        ]
     }
 
     /// One line on how much there is.
@@ -174,6 +187,7 @@ struct DataReport {
             ["rows": .integer(finding.count), "first": .array(finding.first.map { .string($0) })]
         }
         return [
+            "left_out": .object(leftOut.mapValues { .integer($0) }),
             "rows": .integer(rows), "tokens": .integer(tokens), "trained_tokens": .integer(trainedTokens),
             "length": [
                 "p50": .integer(percentile(0.5)), "p90": .integer(percentile(0.9)), "p99": .integer(percentile(0.99)),

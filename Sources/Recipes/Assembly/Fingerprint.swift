@@ -10,9 +10,13 @@ struct Fingerprint {
     /// Named values and hashes.
     let json: JSON
 
-    /// - Parameter sources: what is trained on.
+    /// - Parameters:
+    ///   - sources: what is trained on.
+    ///   - leftOut: the rows of them that are not.
     /// - Throws: when a file cannot be read.
-    init(_ loaded: LoadedRecipe, text: ModelText, sources: [any FramedSource]) throws {
+    init(
+        _ loaded: LoadedRecipe, text: ModelText, sources: [any FramedSource], leftOut: LeftOutRows? = nil
+    ) throws {
         let recipe = loaded.recipe
         let model: JSON
         if let path = recipe.model.path {
@@ -20,7 +24,7 @@ struct Fingerprint {
         } else {
             model = try Self.hashes([recipe.model.initial?.config.absolute].compactMap { $0 })
         }
-        json = [
+        var members: OrderedDictionary<String, JSON> = [
             "hone": .string(HoneVersion.current),
             "recipe": ["values": loaded.fingerprintValues, "sha256": .string(loaded.fingerprint)], "model": model,
             "adapter": try recipe.adapter.initFrom.map { try Self.hashes(Self.weightFiles(in: $0.absolute)) } ?? .null,
@@ -34,6 +38,9 @@ struct Fingerprint {
                 .string(SHA256.digest(of: $0.source).hexadecimal)
             } ?? .null,
         ]
+        // Runs that leave nothing out have the fingerprint that they always had.
+        if let leftOut { members["left_out"] = .string(leftOut.identity) }
+        json = .object(members)
     }
 
     /// A source by its name, for people, and by what it holds.

@@ -18,6 +18,10 @@ struct RunSummary {
     var before: [SuiteResult]
     var after: [SuiteResult]
     var held: HeldFigures
+    /// What became of the suites that guard what the model could do before.
+    var forgetting: [SuiteComparison] = []
+    /// What else answered the suites.
+    var baselines: [(name: String, result: SuiteResult)] = []
     /// What the recipe's gate says; `nil` without one, or when the run was stopped.
     var verdict: GateVerdict?
     var steps: Int
@@ -66,7 +70,8 @@ struct RecipeRun<Trained: Method> {
             if policy != .resume { try? FileManager.default.removeItem(at: loaded.recipe.quarantineLog) }
         }
         let sources = try RowReader<Trained>.open(loaded.recipe)
-        let fingerprint = try Fingerprint(loaded, text: text, sources: sources)
+        let leftOut = try LeftOutRows(loaded.recipe, sources: sources, stop: stop)
+        let fingerprint = try Fingerprint(loaded, text: text, sources: sources, leftOut: leftOut)
         self.fingerprint = fingerprint
         resumption =
             policy == .resume
@@ -76,7 +81,8 @@ struct RecipeRun<Trained: Method> {
                     makeStore: { try Self.checkpoints(in: $0, loaded, text, fingerprint) })
             } : nil
         let reader = try RowReader(
-            loaded.recipe, method: method, sources: sources, quarantineLog: loaded.recipe.quarantineLog)
+            loaded.recipe, method: method, sources: sources, leftOut: leftOut,
+            quarantineLog: loaded.recipe.quarantineLog)
         data = try TrainingData(reader, text: text, stop: stop)
         let problems = data.problems(loaded, context: text.contextLength)
         if !problems.isEmpty { throw RecipeError(problems) }
@@ -114,6 +120,8 @@ struct RecipeRun<Trained: Method> {
         let (choice, memory) = try planner.settle()
         let model = try ModelAssembly.model(loaded, text: text)
         try method.check(data.rows.examples + data.held, for: model)
+        // Before a checkpoint's weights take its place.
+        let base = divergenceBase(model)
         let preparation = Preparation(
             loaded: loaded, text: text, fingerprint: fingerprint, terminal: terminal, stop: stop,
             isStreaming: recipe.data.streaming, folder: recipe.outputFolder.url,
@@ -155,7 +163,13 @@ struct RecipeRun<Trained: Method> {
 
         let judge = Judge(
             method, objective: objective, held: data.held, suites: suites, model: model, text: text,
-            seed: UInt64(recipe.seed), folder: folder, stop: stop, warn: { [terminal] in terminal.warn($0) })
+            seed: UInt64(recipe.seed), folder: folder, stop: stop, settings: recipe.evaluation, base: base,
+            baselines: recipe.evaluation.baselines.isEmpty
+                ? nil
+                : BaselineAssembly(
+                    loaded: loaded, text: text, rewards: RewardAssembly(loaded), stop: stop,
+                    note: { [terminal] in terminal.note($0) }), warn: { [terminal] in terminal.warn($0) })
+        if resumption?.checkpoint != nil { judge.recall() }
         let emit: (RunEvent) throws -> Void = { event in
             log.append(event)
             progress.show(event)
@@ -172,6 +186,7 @@ struct RecipeRun<Trained: Method> {
                         + "`hone doctor --sandbox` says what that means and what is missing"))
         }
         let samplesEvery = recipe.logging.samplesEvery
+        let atStart = recipe.evaluation.atStart
         let gate = recipe.gate.map { _ in RunGate(loaded, folder: folder.url, terminal: terminal, stop: stop) }
         var services = RunServices(
             emit: { event in
@@ -184,7 +199,7 @@ struct RecipeRun<Trained: Method> {
             evaluate: { state in
                 let reports = try judge.evaluate(state)
                 // What nothing measures is refused before anything is trained.
-                if state.step == 0 { try gate?.check(judge.measurements) }
+                if state.step == 0, atStart { try gate?.check(judge.measurements) }
                 return reports
             }, stop: stop,
             startFields: startFields(model, memory, rehearsed: rehearsed))
@@ -215,15 +230,22 @@ struct RecipeRun<Trained: Method> {
         if case .stopped = ending {
         } else {
             try folder.replace("final") { try saveFinal(model, to: $0) }
+            try judge.finish()
             if let gate { verdict = try settle(gate, model, after: trainer.state.step, emit) }
         }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
-            verdict: verdict, steps: trainer.state.step,
+            forgetting: judge.forgetting, baselines: judge.baselineResults, verdict: verdict, steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
     // MARK: Parts
+
+    /// What suites of metric kl measure from; `nil` where there are none.
+    private func divergenceBase(_ model: LanguageModel) -> DivergenceBase? {
+        guard suites.contains(where: { $0.kind == .divergence }) else { return nil }
+        return model.adapter == nil ? .model(model.frozenCopy()) : .adapterOff
+    }
 
     /// What is wrong with the rows, as far as it is seen without long work.
     ///
@@ -233,7 +255,8 @@ struct RecipeRun<Trained: Method> {
         let report: DataCheckReport
         do {
             report = try RecipeDataCheck.run(
-                loaded, text: text, options: .init(quick: recipe.data.check == .quick), stop: stop)
+                loaded, text: text, leftOut: data.leftOut, options: .init(quick: recipe.data.check == .quick),
+                stop: stop)
         } catch let error as DataError {
             // Rows that are damaged are a matter of the run itself, which may be told to go on without them.
             terminal.warn("the rows were not checked: \(error)")
@@ -241,7 +264,7 @@ struct RecipeRun<Trained: Method> {
         }
         terminal.note("data       \(report.summary)")
         let wantsClean = recipe.gate?.require.contains { $0.check == .noContamination } == true
-        let shared = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity == .error }
+        let shared = report.findings.filter { $0.isLeak(into: recipe.gatedRows) && $0.severity == .error }
         guard wantsClean, let first = shared.first else { return report }
         throw loaded.problem(
             at: "data.train", first.message,
@@ -316,7 +339,8 @@ struct RecipeRun<Trained: Method> {
         configuration.metricAveraging = recipe.logging.metrics == .trl ? .microBatches : .pooled
         configuration.checkpoints = recipe.checkpoint.cadence
         configuration.evaluations = recipe.evaluation.cadence
-        configuration.evaluatesAtStart = recipe.evaluation.atStart
+        configuration.evaluatesAtStart = recipe.evaluation.judgesStart
+        configuration.watchesStart = recipe.evaluation.atStart
         if let stopping = recipe.evaluation.earlyStopping {
             configuration.watched = WatchedMetric(
                 stopping.metric, patience: stopping.patience, minDelta: stopping.minDelta)
@@ -357,6 +381,7 @@ struct RecipeRun<Trained: Method> {
         try folder.write(source, to: "recipe.yaml")
         try folder.write(loaded.resolved().text, to: "resolved.yaml")
         try folder.write(fingerprint.json.text(.pretty) + "\n", to: "fingerprint.json")
+        if let leftOut = data.leftOut { try folder.write(leftOut.rows.text, to: "removed.jsonl") }
     }
 
     private func saveFinal(_ model: LanguageModel, to folder: URL) throws {

@@ -81,7 +81,7 @@ struct Resumption {
         }
         for key in OrderedSet(old.object?.keys ?? []).union(new.object?.keys ?? []) where key != "recipe" {
             all += Checkpoint.differences(old[key] ?? .null, new[key] ?? .null, path: key).map {
-                Difference(kind: key == "data" ? .data : .other, text: $0)
+                Difference(kind: ["data", "left_out"].contains(key) ? .data : .other, text: $0)
             }
         }
         return all

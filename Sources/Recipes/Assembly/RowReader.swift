@@ -27,10 +27,17 @@ struct RowReader<Trained: Method>: Sendable {
     private let filters: [RowFilter?]
     /// What happens at damaged rows.
     private let corruption: CorruptionPolicy
+    /// Rows that are left out as duplicates or because they give suites away; `nil` where none are looked for.
+    let leftOut: LeftOutRows?
 
-    /// - Parameter sources: what `open` gave.
-    init(_ recipe: Recipe, method: Trained, sources: [any FramedSource], quarantineLog: URL) throws {
+    /// - Parameters:
+    ///   - sources: what `open` gave.
+    ///   - leftOut: rows of these sources that are passed over.
+    init(
+        _ recipe: Recipe, method: Trained, sources: [any FramedSource], leftOut: LeftOutRows?, quarantineLog: URL
+    ) throws {
         self.recipe = recipe
+        self.leftOut = leftOut
         let corruption = recipe.corruption(log: quarantineLog)
         self.corruption = corruption
         self.method = method
@@ -69,6 +76,7 @@ struct RowReader<Trained: Method>: Sendable {
     private func prepared(
         _ frame: DecodedFrame, _ row: Int, _ address: SampleAddress, takes: (_ isHeld: Bool) -> Bool
     ) throws -> Prepared<PreparedRow<Trained.Encoded>> {
+        if let leftOut, leftOut.contains(source: address.source, address.ordinal) { return .skip }
         var isHeld = false
         if filters[address.source] != nil || rule.fraction > 0 {
             let raw = try frame.row(row)

@@ -1,4 +1,6 @@
+import DataChecks
 import Foundation
+import OrderedCollections
 import ShardIO
 import TextCore
 import Tokenization
@@ -22,10 +24,12 @@ struct TrainingData<Trained: Method>: Sendable {
     init(
         _ loaded: LoadedRecipe, method: Trained, text: ModelText, quarantineLog: URL, stop: StopSignal = StopSignal()
     ) throws {
+        let sources = try RowReader<Trained>.open(loaded.recipe)
         try self.init(
             RowReader(
-                loaded.recipe, method: method, sources: RowReader<Trained>.open(loaded.recipe),
-                quarantineLog: quarantineLog), text: text, stop: stop)
+                loaded.recipe, method: method, sources: sources,
+                leftOut: LeftOutRows(loaded.recipe, sources: sources, stop: stop), quarantineLog: quarantineLog),
+            text: text, stop: stop)
     }
 
     /// Reads and tokenizes the rows of sources that are open already.
@@ -35,6 +39,7 @@ struct TrainingData<Trained: Method>: Sendable {
         report = DataReport(text: text)
         report.formats = reader.decisions
         report.integrity = reader.integrity
+        report.leftOut = reader.leftOut?.rows.counts ?? [:]
         rows = HeldRows(sources: reader.sources.count)
         if recipe.data.streaming {
             try look(stop: stop)
@@ -45,6 +50,9 @@ struct TrainingData<Trained: Method>: Sendable {
         held = method.measured(held)
         report.countsAllRows = !recipe.data.streaming
     }
+
+    /// Rows that are left out as duplicates or because they give suites away; `nil` where none are looked for.
+    var leftOut: LeftOutRows? { reader.leftOut }
 
     /// Rows of all sources.
     var rowCount: Int { reader.order.rowCount }

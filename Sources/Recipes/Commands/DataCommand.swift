@@ -6,6 +6,6 @@ struct DataCommand: ParsableCommand {
         commandName: "data", abstract: "Make data sets and look into them.",
         subcommands: [
             DataBuildCommand.self, DataVerifyCommand.self, DataStatCommand.self, DataHeadCommand.self,
-            DataTicketsCommand.self,
+            DataCheckCommand.self, DataSplitCommand.self, DataDedupCommand.self, DataTicketsCommand.self,
         ])
 }

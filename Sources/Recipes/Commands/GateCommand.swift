@@ -45,11 +45,12 @@ struct GateCommand: ReportingCommand {
         }
         let gate = RunGate(loaded, folder: folder, terminal: terminal, stop: stop)
         let verdict = try recipe == nil ? gate.settle() : gate.judge()
-        if recipe == nil { try RunReport(folder: folder).write() }
+        let page = try recipe == nil ? RunReport(folder: folder).write() : nil
         if output.json {
             terminal.print(verdict.json)
         } else {
             for line in verdict.lines { terminal.print(line) }
+            if let page { terminal.print("report  \(page.path)") }
         }
         if verdict.outcome != .ship { throw ExitCode(ExitStatus.fellShort.rawValue) }
     }

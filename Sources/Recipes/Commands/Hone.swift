@@ -66,10 +66,10 @@ struct HoneCommand: ParsableCommand {
             """,
         version: HoneVersion.current,
         subcommands: [
-            CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self, TrainCommand.self,
-            EvalCommand.self, GateCommand.self, DriftCommand.self,
-            ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
-            TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
-            SchemaCommand.self, DoctorCommand.self, AdviseCommand.self, ReportCommand.self,
+            AdviseCommand.self, CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self,
+            TrainCommand.self, EvalCommand.self, CompareCommand.self, GateCommand.self, ReportCommand.self,
+            ShadowCommand.self, CanaryCommand.self, DriftCommand.self, ReplayCommand.self, GenerateCommand.self,
+            ExportCommand.self, TokenizeCommand.self, TokenizerCommand.self, ModelCommand.self, DataCommand.self,
+            TaskCommand.self, VerifierCommand.self, SchemaCommand.self, DoctorCommand.self,
         ])
 }

@@ -81,13 +81,18 @@ struct TrainCommand: ReportingCommand {
                 "steps": .integer(summary.steps), "seconds": .number(summary.seconds),
                 "before": .array(summary.before.map { $0.json(withAnswers: false) }),
                 "after": .array(summary.after.map { $0.json(withAnswers: false) }),
-                "held_out": summary.held.json, "gate": summary.verdict?.json ?? .null,
+                "held_out": summary.held.json,
+                "regression": .array(summary.forgetting.map { $0.json(limit: 20) }),
+                "gate": summary.verdict?.json ?? .null,
             ])
         }
         if let line = summary.held.line(summary.held.before) { terminal.print("before  \(line)") }
         for result in summary.before { terminal.print("before  \(result.summary)") }
+        for (name, result) in summary.baselines { terminal.print("\(name.rightPadded(to: 7)) \(result.summary)") }
         if let line = summary.held.line(summary.held.after) { terminal.print("after   \(line)") }
         for result in summary.after { terminal.print("after   \(result.summary)") }
+        for comparison in summary.forgetting { if let line = comparison.sentence { terminal.print("kept    \(line)") } }
+        for result in summary.after { if let warning = result.sizeWarning { terminal.note("! \(warning)") } }
         for line in summary.verdict?.lines ?? [] { terminal.print("gate    \(line)") }
         terminal.print(
             "\(summary.ending.reason) after \(summary.steps) steps in \((summary.seconds * 10).rounded() / 10) s; "

@@ -1,5 +1,6 @@
 import DataChecks
 import Foundation
+import OrderedCollections
 import ShardIO
 import TextCore
 import Tokenization
@@ -21,16 +22,21 @@ enum RecipeDataCheck {
 
     /// Runs the checks over every row of a recipe. No weights are loaded.
     ///
-    /// - Parameter text: the model's tokenizer and template; read where it is `nil`.
+    /// - Parameters:
+    ///   - text: the model's tokenizer and template; read where it is `nil`.
+    ///   - leftOut: the rows that the recipe leaves out; found where it is `nil` and the recipe leaves some out.
     /// - Throws: `DataError` for files that cannot be read, `DataCheckError` for a check that there is not,
     ///   `CancellationError` when a stop is requested.
     static func run(
-        _ loaded: LoadedRecipe, text: ModelText? = nil, options: Options = Options(), stop: StopSignal = StopSignal()
+        _ loaded: LoadedRecipe, text: ModelText? = nil, leftOut known: LeftOutRows? = nil, options: Options = Options(),
+        stop: StopSignal = StopSignal()
     ) throws -> DataCheckReport {
         // Nothing is written where the run will be.
         let log = FileManager.default.temporaryDirectory.appendingPathComponent("quarantine-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: log) }
-        let rows = try RecipeRows(loaded.recipe, quarantineLog: log)
+        let start = ContinuousClock.now
+        let gone = try known ?? LeftOutRows(loaded.recipe, stop: stop)
+        let rows = try RecipeRows(loaded.recipe, leftOut: gone, quarantineLog: log)
         let (checks, leftOut) = try DataCheckCatalog.choice(
             only: options.only, rows: rows.rowCount, quick: options.quick)
         var settings = try settings(loaded, text: text ?? ModelText(loaded.recipe.model))
@@ -42,7 +48,10 @@ enum RecipeDataCheck {
             try checker.add(batch)
             options.progress(checker.rows, rows.rowCount)
         }
-        return try checker.report()
+        var report = try checker.report()
+        if let gone { report.add(gone) }
+        report.seconds = (ContinuousClock.now - start) / .seconds(1)
+        return report
     }
 
     /// What checks have to know of a recipe.
@@ -86,6 +95,21 @@ enum RecipeDataCheck {
             guard let record = row.record else { return .init(problem: "the row is not known") }
             do { return .init(tokens: try encoder.prompt(record).count) } catch { return .init(problem: "\(error)") }
         }
+    }
+}
+
+extension DataCheckReport {
+    /// Tells of rows that the recipe leaves out, which no check has seen.
+    fileprivate mutating func add(_ leftOut: LeftOutRows) {
+        guard !leftOut.rows.isEmpty else { return }
+        findings.append(
+            Finding(
+                "rows.left_out", .note,
+                "the recipe leaves out \(leftOut.rows.lines.joined(separator: ", ")); they were not checked",
+                why: "`data.dedup` and `data.decontaminate` ask for it", count: leftOut.rows.count,
+                rows: leftOut.rows.prefix(Finding.rowLimit).map {
+                    Finding.Row($0.source, excerpt: $0.reason.words, other: $0.of, score: $0.score)
+                }, figures: OrderedDictionary(uniqueKeysWithValues: leftOut.rows.counts.map { ($0, .integer($1)) })))
     }
 }
 

@@ -17,8 +17,9 @@ struct RecipeRows {
 
     /// Opens every file; of data files it takes a pass over each to find its rows.
     ///
+    /// - Parameter leftOut: rows to train on that are passed over.
     /// - Throws: `DataError` for a file that cannot be read or whose format is not clear.
-    init(_ recipe: Recipe, quarantineLog: URL) throws {
+    init(_ recipe: Recipe, leftOut: LeftOutRows?, quarantineLog: URL) throws {
         let data = recipe.data
         corruption =
             data.onCorrupt == .fail
@@ -27,7 +28,7 @@ struct RecipeRows {
         var decisions: [String] = []
         func add(
             _ side: CheckedRow.Side, path: RecipePath, format: String, columns: NameMap, limit: Int?, gold: String?,
-            takes: @escaping @Sendable (RawRow) throws -> Bool = { _ in true }
+            takes: @escaping @Sendable (RawRow, Int) throws -> Bool = { _, _ in true }
         ) throws {
             let source = try DataSourceOpener.open(path: path.absolute)
             let decoder = try RecordDecoder(
@@ -39,8 +40,9 @@ struct RecipeRows {
         }
         let gold = recipe.goldColumn
         for suite in recipe.evaluation.suites {
+            guard let reading = try suite.reading() else { continue }
             try add(
-                .suite(suite.name), path: suite.path, format: suite.format, columns: suite.columns,
+                .suite(suite.name), path: suite.path, format: reading.format, columns: reading.columns,
                 limit: suite.maxSamples, gold: suite.target ?? gold)
         }
         for source in data.eval {
@@ -48,18 +50,19 @@ struct RecipeRows {
             try add(
                 .suite(Self.heldOut), path: source.path, format: source.format, columns: source.columns,
                 limit: source.maxSamples, gold: gold
-            ) { filter?.matches($0) ?? true }
+            ) { row, _ in filter?.matches(row) ?? true }
         }
         // Rows that are held out of the files to train on are judged by as well: the files are read for them first.
         let rule = HoldoutRule(
             fraction: data.eval.isEmpty ? data.valFraction : 0, groupBy: data.groupBy, seed: UInt64(recipe.seed))
         for isHeld in rule.fraction > 0 ? [true, false] : [false] {
-            for source in data.train {
+            for (number, source) in data.train.enumerated() {
                 let filter = try source.rowFilter
                 try add(
                     isHeld ? .suite(Self.heldOut) : .train, path: source.path, format: source.format,
                     columns: source.columns, limit: source.maxSamples, gold: gold
-                ) { row in
+                ) { row, ordinal in
+                    if let leftOut, leftOut.contains(source: number, ordinal) { return false }
                     guard filter?.matches(row) ?? true else { return false }
                     return try rule.fraction > 0 ? rule.holdsOut(row) == isHeld : true
                 }

@@ -17,6 +17,10 @@ public struct DataSettings: Sendable, Hashable {
     public var streaming = false
     /// Where results that cost time are kept.
     public var cache = CacheChoice.auto
+    /// Which rows to train on are left out because an earlier row says the same.
+    public var dedup = DedupRule.none
+    /// What rows to train on are compared with, to be left out where they give it away.
+    public var decontaminate: [JudgedRows] = []
     /// What is looked for in the rows before a run.
     public var check = RunDataCheck.quick
     public var onCorrupt = CorruptRule.fail
@@ -44,6 +48,23 @@ public enum ExhaustedRule: String, Sendable, Hashable, CaseIterable {
     case stop
     /// The others go on without it.
     case drop
+}
+
+/// Which rows to train on are left out because an earlier row says the same.
+public enum DedupRule: String, Sendable, Hashable, CaseIterable {
+    case none
+    /// The same prompt and answer, but for case, white space and punctuation.
+    case exact
+    /// Also nearly the same.
+    case near
+}
+
+/// Rows that a model is judged by.
+public enum JudgedRows: Sendable, Hashable {
+    /// Those of every suite and of `data.eval`.
+    case suites
+    /// Those of a file or folder.
+    case path(RecipePath)
 }
 
 /// What is looked for in the rows before a run.
@@ -113,6 +134,49 @@ extension ExhaustedRule: RecipeWord {
     }
 }
 
+extension DedupRule: RecipeWord {
+    package static var spellings: [String: DedupRule] {
+        ["fuzzy": .near, "minhash": .near, "lsh": .near, "hash": .exact, "off": .none, "all": .near]
+    }
+}
+
+extension JudgedRows: RecipeValue {
+    package static var shape: ValueShape {
+        .scalar(schema: ["type": "string", "minLength": 1], expected: "a path, or suites")
+    }
+
+    package static func decode(_ node: RecipeNode, _ decoder: RecipeDecoder) -> JudgedRows? {
+        if node.string == "suites" { return .suites }
+        return RecipePath.decode(node, decoder).map { .path($0) }
+    }
+
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        switch self {
+        case .suites: .string("suites")
+        case .path(let path): path.resolved(purpose)
+        }
+    }
+
+    package var paths: [RecipePath] {
+        switch self {
+        case .suites: []
+        case .path(let path): [path]
+        }
+    }
+}
+
+extension Recipe {
+    /// Refuses to compare with suites where there are none.
+    func checkDecontamination(_ decoder: RecipeDecoder) {
+        guard let index = data.decontaminate.firstIndex(of: .suites), evaluation.suites.isEmpty, data.eval.isEmpty
+        else { return }
+        decoder.report(
+            "data.decontaminate.\(index)", "data.decontaminate names suites, but the recipe has none and no data.eval",
+            why: "There is nothing to compare the rows with",
+            fix: "Write the path of the rows that the model is judged by, or add suites to `evaluation`")
+    }
+}
+
 extension RunDataCheck: RecipeWord {
     package static var spellings: [String: RunDataCheck] {
         ["off": .none, "false": .none, "true": .quick, "all": .full]
@@ -153,10 +217,6 @@ extension CacheChoice: RecipeValue {
 extension DataSettings: RecipeSection {
     package static let table = SectionTable<DataSettings>(
         "Rows to train on and to hold out.", shorthand: "train",
-        planned: [
-            PlannedField("dedup", neutral: "none", instead: "Remove duplicates from the file beforehand"),
-            PlannedField("decontaminate", neutral: [], instead: "Remove evaluation rows from the file beforehand"),
-        ],
         fields: [
             Field("train", \.train, "Files of training rows.", acceptsOne: true, isRequired: true),
             Field("eval", \.eval, "Files of held-out rows.", acceptsOne: true),
@@ -172,6 +232,14 @@ extension DataSettings: RecipeSection {
                 "cache", \.cache,
                 "Folder for log-probabilities of a reference; auto is $HONE_CACHE or hone in the user's cache folder.",
                 changesResults: false),
+            Field(
+                "dedup", \.dedup,
+                "Rows to leave out because an earlier one says the same: `exact` but for case and punctuation, or `near`."
+            ),
+            Field(
+                "decontaminate", \.decontaminate,
+                "Files of rows that the model is judged by, or `suites`; rows that give them away are left out.",
+                exists: .either, acceptsOne: true),
             Field(
                 "check", \.check,
                 "What is looked for in the rows before a run: `quick`, `full` or `none`; `hone data check` looks for all.",

@@ -9,10 +9,19 @@ public struct EvaluationSettings: Sendable, Hashable {
     /// Whether the model is judged before the first step, as the baseline.
     public var atStart = true
     public var suites: [SuiteSettings] = []
+    /// Suites that guard what the model could do before; once read they stand among `suites`.
+    public var regression: [SuiteSettings] = []
+    /// What the model is compared with beside itself before training.
+    public var baselines: [BaselineSettings] = []
+    /// Questions of each suite that are asked one at a time, to say how long a request takes; 0 for none.
+    public var latencySamples = 20
     /// When a run ends because it no longer improves; `nil` for never.
     public var earlyStopping: EarlyStoppingSettings?
 
     public init() {}
+
+    /// Whether anything is judged before the first step.
+    public var judgesStart: Bool { atStart || !baselines.isEmpty || suites.contains(where: \.regression) }
 
     /// When held-out rows and suites are judged; always at the end too.
     public var cadence: Cadence { everySteps.map { .everySteps($0) } ?? .perEpoch(perEpoch ?? 1) }
@@ -52,6 +61,10 @@ public struct SuiteSettings: Sendable, Hashable {
     /// Column with the right answer; the row's completion when `nil`.
     public var target: String?
     public var maxSamples: Int?
+    /// Whether the suite guards what the model could do before, rather than what it shall learn.
+    public var regression = false
+    /// How the answers of `metric: multiple_choice` are put to the model.
+    public var choices = ChoiceForm.text
     /// The verifier's own options.
     public var options = OpenKeys()
     public var generate = GenerateSettings()
@@ -61,7 +74,17 @@ public struct SuiteSettings: Sendable, Hashable {
 
 /// What is measured on a suite without generating.
 public enum SuiteMetric: String, Sendable, Hashable, CaseIterable {
-    case loss, perplexity
+    case loss, perplexity, preference
+    case multipleChoice = "multiple_choice"
+    case divergence = "kl"
+}
+
+/// How the answers of a multiple-choice suite are put to the model.
+public enum ChoiceForm: String, Sendable, Hashable, CaseIterable {
+    /// Each answer's text is what the model might say.
+    case text
+    /// The answers are listed under letters, and each letter is what it might say.
+    case letters
 }
 
 /// How answers are generated.
@@ -88,21 +111,46 @@ extension EvaluationSettings: RecipeSection {
                 derivation: "1, without every_steps"),
             Field("at_start", \.atStart, "Whether the model is judged before the first step."),
             Field("suites", \.suites, "Sets of questions."),
+            Field(
+                "regression", \.regression,
+                "Suites that guard what the model could do before; they are judged before and after, whatever at_start."
+            ),
+            Field("baselines", \.baselines, "What the model is compared with beside itself before training."),
+            Field(
+                "latency_samples", \.latencySamples,
+                "Questions of each suite asked one at a time, to say how long a request takes; 0 for none.",
+                in: .notNegative, changesResults: false),
             Field("early_stopping", \.earlyStopping, "When a run ends because it no longer improves; never if absent."),
         ])
 
     package mutating func finish(_ decoder: RecipeDecoder) {
         if everySteps == nil, perEpoch == nil { perEpoch = 1 }
+        for var suite in regression {
+            suite.regression = true
+            suites.append(suite)
+        }
+        regression = []
         var seen: Set<String> = []
         for (index, suite) in suites.enumerated() where !seen.insert(suite.name).inserted {
             decoder.report(
                 "suites.\(index).name", "two suites are named '\(suite.name)'",
                 why: "Their figures could not be told apart", fix: "Give each its own name")
         }
-        for (index, suite) in suites.enumerated() where suite.name == "held" {
+        for (index, suite) in suites.enumerated() where suite.name == "held" || suite.name.hasPrefix("baseline-") {
             decoder.report(
-                "suites.\(index).name", "a suite is named 'held'",
-                why: "Figures of held-out rows are kept under this name", fix: "Give it another name")
+                "suites.\(index).name", "a suite is named '\(suite.name)'",
+                why: "Figures of held-out rows and of baselines are kept under such names", fix: "Give it another name")
+        }
+        var names: Set<String> = []
+        for (index, baseline) in baselines.enumerated() where !names.insert(baseline.name).inserted {
+            decoder.report(
+                "baselines.\(index).name", "two baselines are named '\(baseline.name)'",
+                why: "Their figures could not be told apart", fix: "Give each its own name")
+        }
+        if !baselines.isEmpty, !suites.contains(where: { $0.verifier != nil }) {
+            decoder.report(
+                "baselines", "there are baselines, and no suite whose answers they could give",
+                why: "Nothing would be compared", fix: "Add a suite with a verifier, or remove the baselines")
         }
     }
 }
@@ -121,6 +169,12 @@ extension SuiteSettings: RecipeSection {
             Field("metric", \.metric, "What is measured instead of generating."),
             Field("target", \.target, "Column with the right answer; the row's completion if absent."),
             Field("max_samples", \.maxSamples, "The first so many rows only.", in: .atLeast(1)),
+            Field(
+                "regression", \.regression,
+                "Whether it guards what the model could do before; then it is judged before and after, whatever at_start."
+            ),
+            Field(
+                "choices", \.choices, "How the answers of metric multiple_choice are put: as text, or under letters."),
             Field("generate", \.generate, "How answers are generated."),
         ])
 
@@ -144,8 +198,14 @@ extension SuiteSettings: RecipeSection {
                         ?? "Remove it, or replace the metric by a verifier that has this option")
             }
         }
+        if decoder.isWritten("choices"), metric != .multipleChoice {
+            decoder.report(
+                "choices", "\(decoder.key("choices")) is written, but the suite chooses among nothing",
+                why: "Nothing reads it there", fix: "Remove it, or write `metric: multiple_choice`")
+        }
         guard metric != nil else { return }
-        for name in ["generate", "target"] where decoder.isWritten(name) {
+        let unread = metric == .multipleChoice ? ["generate"] : ["generate", "target"]
+        for name in unread where decoder.isWritten(name) {
             decoder.report(
                 name, "\(decoder.key(name)) is written, but metric \(metric?.rawValue ?? "") generates nothing",
                 why: "Nothing reads it there", fix: "Remove it, or replace the metric by a verifier")
@@ -155,6 +215,8 @@ extension SuiteSettings: RecipeSection {
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
         let own: [(key: String, value: ResolvedValue)] = Self.table.fields.compactMap { field in
             if field.member.name == "generate", metric != nil { return nil }
+            if field.member.name == "choices", metric != .multipleChoice { return nil }
+            if field.member.name == "regression", !regression { return nil }
             let value = field.resolved(self, purpose)
             return value.isNull ? nil : (key: field.member.name, value: value)
         }
@@ -163,8 +225,16 @@ extension SuiteSettings: RecipeSection {
 }
 
 extension SuiteMetric: RecipeWord {
-    package static var planned: [String: String] { ["multiple_choice": "Write `metric: loss` or a verifier"] }
-    package static var spellings: [String: SuiteMetric] { ["ppl": .perplexity, "nll": .loss] }
+    package static var spellings: [String: SuiteMetric] {
+        [
+            "ppl": .perplexity, "nll": .loss, "multiple-choice": .multipleChoice, "mc": .multipleChoice,
+            "divergence": .divergence, "kl_divergence": .divergence, "preference_accuracy": .preference,
+        ]
+    }
+}
+
+extension ChoiceForm: RecipeWord {
+    package static var spellings: [String: ChoiceForm] { ["letter": .letters, "texts": .text] }
 }
 
 extension GenerateSettings: RecipeSection {

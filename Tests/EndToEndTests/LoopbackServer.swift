@@ -1,0 +1,1 @@
+../JudgesTests/LoopbackServer.swift
