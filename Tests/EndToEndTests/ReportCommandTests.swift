@@ -101,7 +101,8 @@ import TextCore
             $0["suite"] == "losses" ? $0["metrics"]?["loss"]?.double : nil
         }
         #expect(losses.count == 3)
-        #expect(text.contains("| losses | loss | \(ReportText.number(losses[0])) | **\(ReportText.number(losses[2]))** |"))
+        #expect(
+            text.contains("| losses | loss | \(ReportText.number(losses[0])) | **\(ReportText.number(losses[2]))** |"))
         #expect(!text.contains("What is missing from this report"))
         // The command that repeats the run is one.
         let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("hone train ") })
