@@ -224,7 +224,7 @@ import TextCore
                     : try ReleaseComparison.shadow(control: other, candidate: path.path, rules: rules)
                 #expect(comparison.json.object != nil && !comparison.blocks.isEmpty)
                 read += 1
-            } catch let error as ReleaseLogError {
+            } catch {
                 #expect(!error.message.isEmpty)
                 refused += 1
             }

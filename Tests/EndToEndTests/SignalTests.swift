@@ -121,7 +121,7 @@ import TextCore
         #expect(result.status == 143, "\(result)")
         #expect(ContinuousClock.now - start < .seconds(1))
         // The step was cut off, so nothing says that the run had ended.
-        #expect(try workspace.events().last?["type"] == "start")
+        #expect(try !workspace.events().contains { $0["type"] == "step" || $0["type"] == "end" })
     }
 
     @Test func `C9 proc.sigterm_everywhere: commands that write or judge end in order too`() throws {

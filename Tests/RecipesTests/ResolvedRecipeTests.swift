@@ -73,6 +73,7 @@ import TextCore
                   shuffle: true
                   streaming: false
                   cache: auto
+                  dedup: none
                   check: quick
                   on_corrupt: fail
                   max_invalid: 0.05
@@ -113,6 +114,7 @@ import TextCore
                 evaluation:
                   per_epoch: 1
                   at_start: true
+                  latency_samples: 20
 
                 """#)
     }

@@ -100,16 +100,16 @@ extension LanguageModel {
     public func difference(to other: LanguageModel) -> MergeReport { Self.report(probe(), other.probe()) }
 
     /// How far another model's logits are from this one's on given rows of tokens, over all their positions; a row is read
-    /// up to the length that the models take.
+    /// up to the length that the models take. Without a token they are compared as `difference(to:)` does.
     ///
-    /// - Precondition: both have the same vocabulary, both or neither a reward head, and there is a token.
+    /// - Precondition: both have the same vocabulary, and both or neither a reward head.
     public func difference(to other: LanguageModel, on rows: [[Int]]) -> MergeReport {
         let reports = rows.filter { !$0.isEmpty }.map { row in
             let row = Array(row.prefix(configuration.contextLength))
             return (row.count, Self.report(outputs(of: row), other.outputs(of: row)))
         }
         let count = Double(reports.reduce(0) { $0 + $1.0 })
-        precondition(count > 0, "two models are compared on no token")
+        guard count > 0 else { return difference(to: other) }
         return MergeReport(
             largestDifference: reports.reduce(0) { max($0, $1.1.largestDifference) },
             largestLogit: reports.reduce(0) { max($0, $1.1.largestLogit) },
