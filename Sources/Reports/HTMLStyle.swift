@@ -33,10 +33,11 @@ enum HTMLStyle {
         li::marker{color:var(--muted)}
         a{color:var(--link)}
         code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace;
-        font-size:.875em;background:var(--code);border-radius:.3em;padding:.1em .32em;overflow-wrap:anywhere}
+        font-size:.875em;background:var(--code);border-radius:.3em;padding:.1em .32em;white-space:nowrap}
+        code.long-code{white-space:normal;overflow-wrap:anywhere}
         pre{background:var(--code);border:1px solid var(--hair);border-radius:.6rem;padding:.85rem 1rem;overflow-x:auto;
         margin:0 0 1.2rem;font-size:.875rem;line-height:1.55;max-height:36rem}
-        pre code{background:none;padding:0;font-size:inherit;overflow-wrap:normal}
+        pre code{background:none;padding:0;font-size:inherit;white-space:pre}
         strong{font-weight:650}
         footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--muted);font-size:.85rem}
         nav{font-size:.9rem;margin:0 0 1.75rem}
@@ -82,8 +83,8 @@ enum HTMLStyle {
         th{font-weight:600;font-size:.82rem;color:var(--muted);vertical-align:bottom;border-bottom-color:var(--line)}
         td{overflow-wrap:break-word}
         .number{text-align:right;white-space:nowrap}
-        td code{overflow-wrap:break-word}
-        .medium code,.long code{overflow-wrap:anywhere}
+        td code.long-code{overflow-wrap:break-word}
+        .medium code.long-code,.long code.long-code{overflow-wrap:anywhere}
         td.short,td.short code{white-space:nowrap}
         .medium{min-width:10rem}
         .long{min-width:17rem}
@@ -136,7 +137,7 @@ enum HTMLStyle {
         .stacked tr{padding:.7rem .9rem;border-bottom:1px solid var(--line)}
         .stacked tbody tr:last-child{border-bottom:0}
         .stacked td{border:0;padding:.12rem 0;text-align:left;white-space:normal;min-width:0}
-        .stacked td code{overflow-wrap:anywhere;white-space:normal}
+        .stacked td code.long-code{overflow-wrap:anywhere}
         .stacked td:empty{display:none}
         .stacked td::before{content:attr(data-label);display:block;color:var(--muted);font-size:.78rem;line-height:1.5}
         .stacked td:first-child{font-weight:620}
@@ -151,7 +152,7 @@ enum HTMLStyle {
         :root{--page:#fff;--card:#fff;--ink:#000;--soft:#222;--muted:#555;--line:#ccc;--hair:#ddd;--code:#f4f4f4}
         .page{max-width:none;padding:0;display:block}nav,.numbers{display:none}
         figure,.verdict,tr,.figures>div{break-inside:avoid}h2,h3{break-after:avoid}
-        .scroll,pre{overflow:visible;max-height:none}pre{white-space:pre-wrap}
+        .scroll,pre{overflow:visible;max-height:none}pre,pre code{white-space:pre-wrap}
         details::details-content{content-visibility:visible;display:block}}
         """
 }

@@ -192,7 +192,8 @@ private struct HTMLWriter {
         InlineText(text).pieces.map { piece in
             switch piece {
             case .plain(let text): escapedHTML(text)
-            case .code(let text): "<code>\(escapedHTML(text))</code>"
+            // A word of code is not torn apart; a long one may have to be.
+            case .code(let text): "<code\(text.count > 26 ? " class=\"long-code\"" : "")>\(escapedHTML(text))</code>"
             case .strong(let text): "<strong>\(escapedHTML(text))</strong>"
             }
         }.joined()

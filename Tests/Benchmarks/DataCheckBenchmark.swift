@@ -56,11 +56,10 @@ struct DataCheckBenchmark {
 
     private func write(train: String, suite: String) throws {
         var random = CounterRandom(2026)
+        let letters = (Array("bcdfghjklmnprstvwz"), Array("aeiou"))
         let words = (0..<20_000).map { _ in
-            (0..<2 + random.below(3)).map { _ in
-                random.pick(["ba", "lo", "ri", "ten", "mo", "sha", "ve", "kin", "du", "pre"])
-            }
-            .joined()
+            (0..<1 + random.below(4)).map { _ in "\(random.pick(letters.0))\(random.pick(letters.1))" }.joined()
+                + (random.chance(50) ? String(random.pick(letters.0)) : "")
         }
         func word() -> String {
             // Few words are frequent, most are rare.
@@ -69,8 +68,10 @@ struct DataCheckBenchmark {
         }
         func question() -> [String] { (0..<20 + random.below(20)).map { _ in word() } }
         func line(_ question: [String], _ number: Int) -> [UInt8] {
+            // A copy has the label of what it copies.
+            let label = XXH64.hash(Array(question[0].utf8)) % 50
             let row: JSON = [
-                "prompt": .string(question.joined(separator: " ") + "?"), "completion": .string("label \(number % 50)"),
+                "prompt": .string(question.joined(separator: " ") + "?"), "completion": .string("label \(label)"),
                 "user": .integer(number % 9973),
             ]
             return row.utf8() + [0x0A]

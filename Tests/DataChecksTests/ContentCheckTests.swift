@@ -256,8 +256,10 @@ import TextCore
             [
                 pair(0, "p", "good answer", "bad"), pair(1, "p", "Same thing!", "same thing"), pair(2, "p", "x", ""),
                 pair(3, "p", "yes it is", "yes it is, and more of it"), pair(4, "p", "bad", "good answer"),
+                pair(5, "p", "the  same", "the same"),
             ], only: "preferences", settings: preference)
-        #expect(found["preferences.equal"]?.rows.map(\.source) == ["pairs.jsonl:2"])
+        #expect(found["preferences.equal"]?.rows.map(\.source) == ["pairs.jsonl:6"])
+        #expect(found["preferences.marks"]?.rows.map(\.source) == ["pairs.jsonl:2"])
         #expect(found["preferences.empty"]?.rows.map(\.other) == ["the rejected answer is empty"])
         #expect(found["preferences.contained"]?.rows.map(\.source) == ["pairs.jsonl:4"])
         #expect(found["preferences.contradiction"]?.rows.map(\.source) == ["pairs.jsonl:5"])

@@ -1,5 +1,6 @@
 import DataChecks
 import Foundation
+import OrderedCollections
 import ShardIO
 import Statistics
 import TestSupport
@@ -120,5 +121,50 @@ struct Banking77 {
         #expect(noise.severity == .note)
         #expect(noise.rows.isEmpty)
         #expect(noise.message.hasPrefix("whether labels are right cannot be said from the words"))
+    }
+
+    @Test func aSuitesLabelsAreJudgedByWhatTheTrainingRowsTeach() throws {
+        guard let train = try Banking77(), let test = try Banking77("test") else { return }
+        let (labels, flips) = test.flipped(0.1, seed: 6)
+        let suite = zip(test.texts, labels).enumerated().map { number, row in
+            CheckedRow(
+                side: .suite("test"), source: "test.csv:\(number)", ordinal: number, prompt: row.0,
+                answer: test.names[row.1])
+        }
+        let rows = suite + answered(zip(train.texts, train.labels).map { ($0, train.names[$1]) })
+        let found = try findings(rows, only: "labels.noise")
+        let judged = try #require(found.first { $0.figures["suite"] == "test" })
+        let numbers = judged.rows.compactMap { $0.source.split(separator: ":").last.flatMap { Int($0) } }
+        let hits = numbers.count { flips.contains($0) }
+        print("\(judged.message), which hold \(hits) of \(flips.count) flips")
+        for finding in found where finding.figures["suite"] == nil { print(finding.message) }
+        #expect(judged.severity == .warning)
+        #expect(Double(hits) >= 0.8 * Double(flips.count))
+        #expect(2 * hits >= numbers.count)
+    }
+
+    @Test func textsThatWaitInAFileComeBackAsTheyWent() throws {
+        let texts = LabelledTexts(memoryLimit: 1000)
+        var random = CounterRandom(11)
+        var written: [String] = []
+        func add(_ count: Int) {
+            for number in written.count..<(written.count + count) {
+                let text = String(repeating: "ä\(number) ", count: random.below(number == 70 ? 900_000 : 60))
+                written.append(text)
+                texts.append(text, label: number, source: "file:\(number)")
+            }
+        }
+        for _ in 0..<3 {
+            add(100)
+            var read = 0
+            try texts.forEach { number, entry in
+                #expect(number == read && entry.label == number && entry.source == "file:\(number)")
+                #expect(entry.text == written[number])
+                read += 1
+            }
+            #expect(read == written.count)
+        }
+        texts.removeAll()
+        try texts.forEach { _, _ in Issue.record("nothing is left") }
     }
 }

@@ -117,7 +117,7 @@ import TextCore
             ])
         #expect(rows.counts["leaked_near"] == 1 && rows.text.split(separator: "\n").count == 7)
         let line = try JSON(parsing: String(rows.text.split(separator: "\n")[0]))
-        #expect(line == ["row": "rows:2", "number": 1, "why": "normalized", "of": "rows:1", "score": 1])
+        #expect(line == ["row": "rows:2", "number": 1, "why": "normalized", "of": "rows:1", "score": 1.0])
     }
 
     @Test(

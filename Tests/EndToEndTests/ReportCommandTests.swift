@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 import Testing
 import TextCore
 
@@ -100,7 +101,8 @@ import TextCore
             $0["suite"] == "losses" ? $0["metrics"]?["loss"]?.double : nil
         }
         #expect(losses.count == 3)
-        #expect(text.contains("| losses | loss | \(number(losses[0])) | **\(number(losses[2]))** |"))
+        #expect(
+            text.contains("| losses | loss | \(ReportText.number(losses[0])) | **\(ReportText.number(losses[2]))** |"))
         #expect(!text.contains("What is missing from this report"))
         // The command that repeats the run is one.
         let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("hone train ") })
@@ -110,6 +112,4 @@ import TextCore
         #expect(try workspace.finalWeights() == workspace.finalWeights("runs/run-again"))
         #expect(try workspace.hone("report", "runs").status == 66)
     }
-
-    private func number(_ value: Double) -> String { String(format: "%.\(value < 1 ? 4 : value < 10 ? 3 : 2)f", value) }
 }

@@ -141,7 +141,11 @@ private final class RunFolderFixture {
         #expect(
             text.contains("| test | accuracy | 50.0 % | **75.0 %** | +25.0 points | 10.0 % to 90.0 % | 25.0 % | 3 |"))
         #expect(text.contains("| few-shot | test | accuracy | 60.0 % | 75.0 % | +15.0 points |"))
-        #expect(!text.contains("| 10.0 % |"))
+        #expect(!text.contains("| 10.0 % |") && !text.contains("does better"))
+        try run.write(Fixture.suite(0.8, [("a.jsonl:1", true, "yes")]), to: "eval/baseline-few-shot-test.json")
+        let beaten = run.report()
+        #expect(beaten.contains("**? A baseline does better**"))
+        #expect(beaten.contains("`few-shot` has accuracy 80.0 % on `test`, the trained model 75.0 %."))
     }
 
     @Test func theVerdictOfTheGateStandsFirst() throws {

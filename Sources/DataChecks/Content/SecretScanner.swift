@@ -127,7 +127,8 @@ struct SecretScanner {
         for shape in KeyShape.all where begins(shape.prefix, at: index) {
             let start = index + shape.prefix.count
             var end = start
-            while isAlphanumeric(end) || shape.hasMarks && isOne(of: "-_.", end) { end += 1 }
+            let limit = start + shape.length.upperBound
+            while end <= limit, isAlphanumeric(end) || shape.hasMarks && isOne(of: "-_.", end) { end += 1 }
             while end > start, isOne(of: "-_.", end - 1) { end -= 1 }
             guard shape.length.contains(end - start), !isWord(end), isRandom(start..<end) else { continue }
             return Match(kind: .apiKey, range: index..<end)

@@ -41,6 +41,17 @@ public struct LabelNoise: Sendable {
     public let sampled: Int
     /// The rows in doubt, the surest first.
     public let suspects: [Suspect]
+    /// The same of rows that nothing was learnt from, such as a suite's, by their name.
+    let others: [(name: String, found: Judged)]
+
+    /// What is found in rows that nothing was learnt from.
+    struct Judged {
+        var rows: Int
+        var rate: Double
+        var interval: Interval
+        var accuracy: Double
+        var suspects: [Suspect]
+    }
 
     /// The most rows that are cross-validated.
     public static let sampleLimit = 100_000
@@ -68,10 +79,12 @@ public struct LabelNoise: Sendable {
         try self.init(rows, classCount: classCount, sampleLimit: sampleLimit, settings: settings)
     }
 
+    /// - Parameter others: rows to judge and not to learn from, by name.
     /// - Throws: `TextStoreError`, and `CancellationError` where `isStopped` says so.
     init(
-        _ rows: LabelledTexts, classCount: Int, sampleLimit: Int = LabelNoise.sampleLimit,
-        settings: TextClassifier.Settings = .init(), isStopped: () -> Bool = { false }
+        _ rows: LabelledTexts, others: [(name: String, texts: LabelledTexts)] = [], classCount: Int,
+        sampleLimit: Int = LabelNoise.sampleLimit, settings: TextClassifier.Settings = .init(),
+        isStopped: () -> Bool = { false }
     ) throws {
         let sample = try LabelSample(rows, classCount: classCount, limit: sampleLimit, seed: settings.seed)
         func crossValidated(_ trusted: [Bool]?) throws -> (CrossValidation, ConfidentJoint) {
@@ -85,25 +98,38 @@ public struct LabelNoise: Sendable {
         var trusted = Self.trusted(validation, sample.labels, joint)
         (validation, joint) = try crossValidated(trusted)
         var doubts = Doubt.all(validation, sample.labels, numbers: sample.numbers)
-        if sample.labels.count < rows.count {
+        var judged: [(name: String, found: Judged)] = []
+        if sample.labels.count < rows.count || !others.isEmpty {
             trusted = Self.trusted(validation, sample.labels, joint)
             if isStopped() { throw CancellationError() }
             let classifier = TextClassifier(
                 features: sample.features, rows: sample.rows, taken: trusted.indices.filter { trusted[$0] },
                 labels: sample.labels, classCount: classCount, settings: settings)
-            doubts += try sample.doubtsOfOthers(rows, classifier, isStopped: isStopped)
+            let judge = LabelJudge(features: sample.features, classifier: classifier, thresholds: joint.thresholds)
+            if sample.labels.count < rows.count {
+                doubts += try judge.judged(rows, isStopped: isStopped) { !sample.holds($0) }.doubts
+            }
+            for (name, texts) in others {
+                let (found, joint) = try judge.judged(texts, isStopped: isStopped) { _ in true }
+                let count = Int((joint.rate * Double(joint.rows)).rounded())
+                judged.append(
+                    (
+                        name,
+                        Judged(
+                            rows: joint.rows, rate: joint.rate, interval: joint.interval,
+                            accuracy: 1 - Double(found.count) / Double(max(1, joint.rows)),
+                            suspects: found.sorted().prefix(count).map(Suspect.init))
+                    ))
+            }
         }
+        self.others = judged
         rate = joint.rate
         interval = joint.interval
         accuracy = validation.accuracy(sample.labels)
         baseRate = sample.baseRate
         sampled = sample.labels.count
         let count = Int((joint.rate * Double(rows.count)).rounded())
-        var suspects = doubts.sorted().prefix(count).map {
-            Suspect(
-                row: $0.row, given: $0.given, suggested: $0.suggested,
-                confidence: 1 / (1 + exp(Double($0.logRatio))))
-        }
+        var suspects = doubts.sorted().prefix(count).map(Suspect.init)
         try Neighbours(sample, rows, suspects: suspects.prefix(200).map(\.row)).count(into: &suspects)
         self.suspects = suspects
     }
@@ -149,11 +175,29 @@ struct Doubt: Comparable {
     }
 }
 
+extension LabelNoise.Suspect {
+    init(_ doubt: Doubt) {
+        self.init(
+            row: doubt.row, given: doubt.given, suggested: doubt.suggested,
+            confidence: 1 / (1 + exp(Double(doubt.logRatio))))
+    }
+}
+
 /// How many rows of each label are confidently of another class.
 struct ConfidentJoint {
-    /// Share of the labels that look wrong.
-    let rate: Double
-    let interval: Interval
+    /// By class the mean probability of it among the rows that have its label.
+    let thresholds: [Float]
+    /// Rows by their label.
+    private var counts: [Int]
+    private var confident: [Int]
+    private var elsewhere: [Int]
+
+    init(thresholds: [Float]) {
+        self.thresholds = thresholds
+        counts = [Int](repeating: 0, count: thresholds.count)
+        confident = counts
+        elsewhere = counts
+    }
 
     init(_ validation: CrossValidation, labels: [Int32]) {
         let classCount = validation.classCount
@@ -164,28 +208,50 @@ struct ConfidentJoint {
             sums[Int(label)] += Double(own[own.startIndex + Int(label)])
             counts[Int(label)] += 1
         }
-        let thresholds = zip(sums, counts).map { $1 > 0 ? Float($0 / Double($1)) : .infinity }
-        var confident = [Int](repeating: 0, count: classCount)
-        var elsewhere = [Int](repeating: 0, count: classCount)
-        for (row, label) in labels.enumerated() {
-            var best: Int?
-            var largest: Float = 0
-            for (candidate, probability) in validation[row].enumerated()
-            where probability >= thresholds[candidate] && probability > largest {
-                best = candidate
-                largest = probability
-            }
-            guard let best else { continue }
-            confident[Int(label)] += 1
-            if best != Int(label) { elsewhere[Int(label)] += 1 }
+        self.init(thresholds: zip(sums, counts).map { $1 > 0 ? Float($0 / Double($1)) : .infinity })
+        for (row, label) in labels.enumerated() { add(Int(label), validation[row]) }
+    }
+
+    /// Counts a row.
+    mutating func add(_ label: Int, _ probabilities: ArraySlice<Float>) {
+        counts[label] += 1
+        var best: Int?
+        var largest: Float = 0
+        for (candidate, probability) in probabilities.enumerated()
+        where probability >= thresholds[candidate] && probability > largest {
+            best = candidate
+            largest = probability
         }
-        let total = Double(max(1, labels.count))
-        rate = (0..<classCount).reduce(0) { sum, label in
+        guard let best else { return }
+        confident[label] += 1
+        if best != label { elsewhere[label] += 1 }
+    }
+
+    /// Counts what another one has counted.
+    mutating func add(_ other: ConfidentJoint) {
+        for label in counts.indices {
+            counts[label] += other.counts[label]
+            confident[label] += other.confident[label]
+            elsewhere[label] += other.elsewhere[label]
+        }
+    }
+
+    /// Rows that were counted.
+    var rows: Int { counts.reduce(0, +) }
+
+    /// Share of the labels that look wrong.
+    var rate: Double {
+        let total = Double(max(1, rows))
+        return counts.indices.reduce(0) { sum, label in
             guard confident[label] > 0 else { return sum }
             return sum + Double(elsewhere[label]) / Double(confident[label]) * Double(counts[label]) / total
         }
+    }
+
+    /// 95 % bounds of the rate.
+    var interval: Interval {
         let trials = confident.reduce(0, +)
-        interval = .wilson(successes: rate * Double(trials), trials: trials)
+        return .wilson(successes: rate * Double(trials), trials: trials)
     }
 }
 

@@ -15,9 +15,6 @@ struct LabelSample {
     private static let probabilityLimit = 1 << 24
     /// Features of all rows that are held at once, 128 MiB of them.
     private static let entryLimit = 1 << 24
-    /// Rows that are judged at once.
-    private static let chunk = 4096
-
     init(_ texts: LabelledTexts, classCount: Int, limit: Int, seed: UInt64) throws {
         // A byte begins up to three parts of words, and every fifth a word and a pair of them.
         let entriesPerRow = 4 * (texts.textBytes / max(1, texts.count) + 1)
@@ -52,31 +49,56 @@ struct LabelSample {
         }
     }
 
-    /// The doubts about rows that are not in the sample.
-    func doubtsOfOthers(_ texts: LabelledTexts, _ classifier: TextClassifier, isStopped: () -> Bool) throws -> [Doubt] {
+    /// Whether a row of the whole set is in the sample.
+    func holds(_ number: Int) -> Bool { isTaken(number) }
+}
+
+/// Judges the labels of rows that a classifier has not learnt from.
+struct LabelJudge {
+    let features: TextFeatures
+    let classifier: TextClassifier
+    let thresholds: [Float]
+
+    /// Rows that are judged at once.
+    private static let chunk = 4096
+
+    private struct Waiting: Sendable {
+        var number: Int
+        var label: Int
+        var text: String
+    }
+
+    /// The doubts about some rows, and how many are confidently of which class. Rows with a label that nothing was learnt
+    /// of are passed over.
+    func judged(
+        _ texts: LabelledTexts, isStopped: () -> Bool, where isWanted: (Int) -> Bool
+    ) throws -> (doubts: [Doubt], joint: ConfidentJoint) {
         var doubts: [Doubt] = []
-        var waiting: [(number: Int, label: Int, text: String)] = []
+        var joint = ConfidentJoint(thresholds: thresholds)
+        var waiting: [Waiting] = []
         func judge() throws {
             if isStopped() { throw CancellationError() }
-            let found = Self.doubts(waiting, features, classifier)
-            for part in found { doubts += part }
+            for part in judged(waiting) {
+                doubts += part.doubts
+                joint.add(part.joint)
+            }
             waiting.removeAll(keepingCapacity: true)
         }
         try texts.forEach { number, entry in
-            guard !isTaken(number) else { return }
-            waiting.append((number, entry.label, entry.text))
+            guard isWanted(number), thresholds[entry.label].isFinite else { return }
+            waiting.append(Waiting(number: number, label: entry.label, text: entry.text))
             if waiting.count == Self.chunk { try judge() }
         }
         try judge()
-        return doubts
+        return (doubts, joint)
     }
 
-    /// The doubts about some rows, in two parts.
-    private static func doubts(
-        _ waiting: [(number: Int, label: Int, text: String)], _ features: TextFeatures, _ classifier: TextClassifier
-    ) -> [[Doubt]] {
-        var parts: [[Doubt]] = [[], []]
+    /// The same in two parts.
+    private func judged(_ waiting: [Waiting]) -> [(doubts: [Doubt], joint: ConfidentJoint)] {
+        var parts = [(doubts: [Doubt], joint: ConfidentJoint)](
+            repeating: ([], ConfidentJoint(thresholds: thresholds)), count: 2)
         let middle = waiting.count / 2
+        let (features, classifier) = (features, classifier)
         parts.withUnsafeMutableBufferPointer { parts in
             // Each piece writes its own part.
             nonisolated(unsafe) let parts = parts
@@ -86,8 +108,9 @@ struct LabelSample {
                 var probabilities = [Float](repeating: 0, count: classifier.classCount)
                 for (row, item) in taken.enumerated() {
                     probabilities.withUnsafeMutableBufferPointer { classifier.probabilities(of: rows, row, into: $0) }
+                    parts[half].joint.add(item.label, probabilities[...])
                     if let doubt = Doubt(row: item.number, given: item.label, probabilities: probabilities[...]) {
-                        parts[half].append(doubt)
+                        parts[half].doubts.append(doubt)
                     }
                 }
             }

@@ -6,29 +6,29 @@ import Foundation
 
 /// Texts with their labels and where they stand, in the order they came: in memory while they are few, else in a
 /// temporary file without a name.
-final class LabelledTexts {
+package final class LabelledTexts {
     /// One of them.
-    struct Entry {
-        var label: Int
-        var source: String
-        var text: String
+    package struct Entry: Equatable {
+        package var label: Int
+        package var source: String
+        package var text: String
     }
 
     /// Bytes that are held in memory.
     private let memoryLimit: Int
-    private(set) var count = 0
+    package private(set) var count = 0
     /// Bytes of the texts.
     private(set) var textBytes = 0
     private var pending: [UInt8] = []
     private var file: Int32 = -1
     private var failure: TextStoreError?
 
-    init(memoryLimit: Int = 64 << 20) { self.memoryLimit = memoryLimit }
+    package init(memoryLimit: Int = 64 << 20) { self.memoryLimit = memoryLimit }
 
     deinit { if file >= 0 { close(file) } }
 
     /// Keeps a text. If it cannot be written, `forEach` throws.
-    func append(_ text: String, label: Int, source: String) {
+    package func append(_ text: String, label: Int, source: String) {
         for number in [label, source.utf8.count, text.utf8.count] {
             withUnsafeBytes(of: UInt64(number)) { pending.append(contentsOf: $0) }
         }
@@ -40,7 +40,7 @@ final class LabelledTexts {
     }
 
     /// Forgets all of them.
-    func removeAll() {
+    package func removeAll() {
         pending = []
         count = 0
         textBytes = 0
@@ -51,7 +51,7 @@ final class LabelledTexts {
     /// Calls `body` with each, in their order.
     ///
     /// - Throws: `TextStoreError` when the temporary file could not be written or read, and what `body` throws.
-    func forEach(_ body: (Int, Entry) throws -> Void) throws {
+    package func forEach(_ body: (Int, Entry) throws -> Void) throws {
         if file >= 0 { flush() }
         if let failure { throw failure }
         guard file >= 0 else {

@@ -139,10 +139,9 @@ struct DuplicateIndex {
 
     // MARK: Near rows
 
-    /// Rows that a row is compared with in one band at the most.
-    private static let leaderLimit = 16
-    /// Comparisons piece by piece that a row may cost.
-    private static let comparisonLimit = 48
+    /// Rows of one band whose sketches a row's is compared with at the most: the last ones that are unlike each other.
+    /// Without a limit, rows that all begin alike would be compared each with each.
+    private static let leaderLimit = 512
 
     /// The rows that say nearly what an earlier row says that is kept, in the order of rows.
     ///
@@ -177,14 +176,15 @@ struct DuplicateIndex {
         return found
     }
 
-    /// For rows the earliest row found that each is like.
+    /// For rows an earlier row that each is like.
     private func alikeRows(
         _ rows: [Int], threshold: Double, _ isStopped: () -> Bool
     ) throws -> [Int: (row: Int, similarity: Double)] {
         let bands = SketchBands(threshold: threshold)
         let leastAgreement = SketchBands.leastAgreement(threshold: threshold)
         var edges: [Int: (row: Int, similarity: Double)] = [:]
-        var comparisons = [UInt8](repeating: 0, count: count)
+        // For each row the last one that it was found to be unlike.
+        var unlike = [Int32](repeating: -1, count: count)
         var keys: [UInt64] = []
         for band in 0..<bands.count {
             if isStopped() { throw CancellationError() }
@@ -198,25 +198,28 @@ struct DuplicateIndex {
                 defer { start = end }
                 guard end - start > 1 else { continue }
                 var leaders: [Int] = []
+                var next = 0
                 for key in keys[start..<end] {
                     let row = Int(key & 0xFFFF_FFFF)
-                    var isAlike = false
+                    // Only the most alike of the sketches is worth the texts.
+                    var best = (leader: -1, agreement: leastAgreement - 1)
                     for leader in leaders {
-                        if let edge = edges[row], edge.row <= leader {
-                            isAlike = isAlike || edge.row == leader
-                            continue
-                        }
-                        guard sketches.agreement(row, leader) >= leastAgreement,
-                            comparisons[row] < Self.comparisonLimit
-                        else { continue }
-                        comparisons[row] += 1
-                        let similarity = try similarity(row, leader)
-                        guard similarity >= threshold else { continue }
-                        edges[row] = (leader, similarity)
-                        isAlike = true
-                        break
+                        let agreement = sketches.agreement(row, leader, atLeast: best.agreement + 1)
+                        if agreement > best.agreement { best = (leader, agreement) }
                     }
-                    if !isAlike, leaders.count < Self.leaderLimit { leaders.append(row) }
+                    var isAlike = best.leader >= 0 && edges[row]?.row == best.leader
+                    if best.leader >= 0, edges[row] == nil, unlike[row] != Int32(clamping: best.leader) {
+                        let similarity = try similarity(row, best.leader)
+                        isAlike = similarity >= threshold
+                        if isAlike {
+                            edges[row] = (best.leader, similarity)
+                        } else {
+                            unlike[row] = Int32(clamping: best.leader)
+                        }
+                    }
+                    guard !isAlike else { continue }
+                    if leaders.count < Self.leaderLimit { leaders.append(row) } else { leaders[next] = row }
+                    next = (next + 1) % Self.leaderLimit
                 }
                 if isStopped() { throw CancellationError() }
             }

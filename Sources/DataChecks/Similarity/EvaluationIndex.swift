@@ -40,7 +40,7 @@ struct EvaluationIndex {
     /// The share of a long text's runs that must be contained.
     private static let leastContained = 0.5
     /// Texts with one band in common that are compared with a row.
-    private static let bucketLimit = 64
+    private static let bucketLimit = 512
 
     private let common: CommonText
     private let bands = SketchBands(threshold: Self.leastSimilarity)
@@ -156,7 +156,9 @@ struct EvaluationIndex {
         for key in keys(sketch) {
             for candidate in buckets[key] ?? [] where comparedWith[Int(candidate)] != lookups {
                 comparedWith[Int(candidate)] = lookups
-                guard sketches.agreement(sketch, Int(candidate)) >= leastAgreement else { continue }
+                guard sketches.agreement(sketch, Int(candidate), atLeast: leastAgreement) >= leastAgreement else {
+                    continue
+                }
                 let score = pieces.similarity(to: shingles[Int(candidate)])
                 if score >= Self.leastSimilarity { found.append((candidate, score)) }
             }

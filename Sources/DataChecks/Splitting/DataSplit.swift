@@ -67,7 +67,7 @@ public struct DataSplit {
     /// - Parameter value: what it is grouped by or when it was; `nil` where it has no such column.
     /// - Throws: `DataError` where the disk is full.
     public mutating func add(_ row: CheckedRow, value: JSON?) throws {
-        guard let value, !value.isNull else {
+        guard let value, !value.isNull, value.string?.isEmpty != true else {
             return remove(row.ordinal, row.source, "it has no value to be divided by")
         }
         var (group, time) = (Int32(0), 0.0)

@@ -66,7 +66,12 @@ extension GateVerdict {
             case .dontShip: "Don't ship"
             case .notEnoughData: "Not enough data"
             }
-        var blocks: [ReportBlock] = [.verdict(tone, title: title, text: ReportText.literal(summary.capitalizedStart))]
+        // The summary begins with what the title says.
+        let explanation = summary.split(separator: ":", maxSplits: 1).last.map(String.init) ?? summary
+        let text = explanation.drop { $0 == " " }
+        var blocks: [ReportBlock] = [
+            .verdict(tone, title: title, text: ReportText.literal(String(text).capitalizedStart) + ".")
+        ]
         guard !conditions.isEmpty else { return blocks }
         let rows = conditions.map { result in
             [
@@ -122,7 +127,7 @@ extension Double {
     var figure: String {
         guard isFinite else { return "none" }
         if self == 0 { return "0" }
-        return magnitude >= 1e-3 && magnitude < 1e7 ? plain(String(format: "%.4g", self)) : String(format: "%.2e", self)
+        return magnitude >= 1e-4 && magnitude < 1e7 ? plain(String(format: "%.4g", self)) : String(format: "%.2e", self)
     }
 
     private func plain(_ text: String) -> String { text.contains("e") ? String(format: "%.0f", self) : text }

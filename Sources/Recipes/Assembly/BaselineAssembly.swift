@@ -50,7 +50,17 @@ struct BaselineAssembly {
                     preamble: try preamble(of: baseline, for: settings))
                 note("baseline   \(baseline.name) on suite \(suite.name)")
                 var result: SuiteResult
-                if let client {
+                if baseline.classifier {
+                    let start = ContinuousClock.now
+                    let classifier = try ClassifierBaseline(
+                        loaded, name: baseline.name, asked: try asked(by: settings), column: settings.target,
+                        leavingOut: try LeftOutRows(recipe, stop: stop), stop: stop)
+                    let answers = classifier.answers(to: suite, timed: runner.latencySamples)
+                    result = try AnswerJudge(suite: suite, stop: stop).result(answers)
+                    result.seconds = (ContinuousClock.now - start) / .seconds(1)
+                    result.remarks.append(
+                        "answered by a linear classifier of words, trained on \(grouped(classifier.rowCount)) rows")
+                } else if let client {
                     let start = ContinuousClock.now
                     let answers = try answers(client(settings), suite, runner.latencySamples, baseline.concurrency)
                     result = try AnswerJudge(suite: suite, stop: stop).result(answers)
@@ -71,9 +81,7 @@ struct BaselineAssembly {
 
     private func preamble(of baseline: BaselineSettings, for suite: SuiteSettings) throws -> Preamble {
         guard baseline.fewShot > 0 else { return Preamble(system: baseline.prompt) }
-        var asked: [String] = []
-        try SourceRows(path: suite.path, format: suite.format, columns: suite.columns, limit: suite.maxSamples)
-            .forEach { _, record in if let question = record.question { asked.append(question) } }
+        let asked = Array(try asked(by: suite))
         // The same examples for every suite that takes its answers from the same column.
         var draw = FewShotDraw(baseline.fewShot, seed: UInt64(recipe.seed), excluding: asked)
         for source in recipe.data.train {
@@ -91,6 +99,14 @@ struct BaselineAssembly {
                 why: "An example that is asked would give the answer away", fix: "Write a smaller few_shot")
         }
         return Preamble(system: baseline.prompt, examples: draw.examples)
+    }
+
+    /// What a suite asks; nothing of it may be shown before.
+    private func asked(by suite: SuiteSettings) throws -> Set<String> {
+        var asked: Set<String> = []
+        try SourceRows(path: suite.path, format: suite.format, columns: suite.columns, limit: suite.maxSamples)
+            .forEach { _, record in if let question = record.question { asked.insert(question) } }
+        return asked
     }
 
     // MARK: Endpoints

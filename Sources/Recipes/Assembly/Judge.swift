@@ -26,6 +26,8 @@ final class Judge<Judged: Method> {
     private var firstAnswers: [String: [String: String]] = [:]
     /// Figures of the held-out rows at the start and of the last measurement.
     private(set) var heldFigures = HeldFigures()
+    /// Results of `evaluation.baselines`.
+    private(set) var baselineResults: [(name: String, result: SuiteResult)] = []
     /// Results at the start, the baseline.
     private(set) var first: [SuiteResult] = []
     /// Results of the last measurement.
@@ -94,6 +96,7 @@ final class Judge<Judged: Method> {
             first = latest
             for result in first { rememberAnswers(result) }
             try baselines?.forEachResult(runner) { baseline in
+                baselineResults.append((baseline.baseline, baseline.result))
                 keep(baseline.json, as: baseline.file, "answers of baseline \(baseline.baseline)")
             }
         }

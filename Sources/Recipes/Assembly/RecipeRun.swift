@@ -20,6 +20,8 @@ struct RunSummary {
     var held: HeldFigures
     /// What became of the suites that guard what the model could do before.
     var forgetting: [SuiteComparison] = []
+    /// What else answered the suites.
+    var baselines: [(name: String, result: SuiteResult)] = []
     /// What the recipe's gate says; `nil` without one, or when the run was stopped.
     var verdict: GateVerdict?
     var steps: Int
@@ -233,7 +235,7 @@ struct RecipeRun<Trained: Method> {
         }
         return RunSummary(
             ending: ending, folder: folder.url, before: judge.first, after: judge.latest, held: judge.heldFigures,
-            forgetting: judge.forgetting, verdict: verdict, steps: trainer.state.step,
+            forgetting: judge.forgetting, baselines: judge.baselineResults, verdict: verdict, steps: trainer.state.step,
             seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
@@ -262,7 +264,7 @@ struct RecipeRun<Trained: Method> {
         }
         terminal.note("data       \(report.summary)")
         let wantsClean = recipe.gate?.require.contains { $0.check == .noContamination } == true
-        let shared = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity == .error }
+        let shared = report.findings.filter { $0.isLeak(into: recipe.gatedRows) && $0.severity == .error }
         guard wantsClean, let first = shared.first else { return report }
         throw loaded.problem(
             at: "data.train", first.message,

@@ -1,3 +1,5 @@
+import DataChecks
+import Decisions
 import Foundation
 import LanguageModels
 import ShardIO
@@ -22,7 +24,17 @@ extension CommandFailure {
                 default: .data
                 }
             self.init(message: error.description, status: status)
+        case let error as ReleaseLogError:
+            let status: ExitStatus =
+                switch error.kind {
+                case .missing: .missing
+                case .unreadable: .inputOutput
+                case .malformed: .data
+                }
+            self.init(message: error.message, status: status)
         case let error as FileError: self.init(message: error.description, status: .inputOutput)
+        case let error as TextStoreError: self.init(message: error.description, status: .inputOutput)
+        case let error as DataCheckError: self.init(message: error.description, status: .data)
         case let error as VerifierFailure: self.init(message: "\(error)", status: .configuration)
         case is EncodingError, is TokenizationError, is TemplateError, is ModelError, is TrainingError:
             self.init(message: "\(error)", status: .data)

@@ -42,10 +42,7 @@ struct DriftCommand: ReportingCommand {
     var level = Drift.level
     @Option(help: "Of the choice of rows and of random divisions.")
     var seed: UInt64 = 42
-    @Option(help: ArgumentHelp("Write a report as Markdown.", valueName: "file"))
-    var markdown: String?
-    @Option(help: ArgumentHelp("Write a report as one HTML page.", valueName: "file"))
-    var html: String?
+    @OptionGroup var files: ReportFileOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -78,11 +75,7 @@ struct DriftCommand: ReportingCommand {
             train: known.sample, production: asked.sample, suite: judged?.sample, level: level, seed: seed)
         let document = ReportDocument(
             title: "Drift", subtitle: "\(train) against \(production)", blocks: report.blocks)
-        for (path, text) in [(markdown, { document.markdown }), (html, { document.html })] {
-            guard let path else { continue }
-            try Data(text().utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-            terminal.note("wrote \(path)")
-        }
+        try files.write(document, terminal)
         if output.json { terminal.print(json(report, known, asked, judged)) } else { show(report, on: terminal) }
         if report.needsAction { throw ExitCode(ExitStatus.fellShort.rawValue) }
     }

@@ -67,10 +67,9 @@ struct HoneCommand: ParsableCommand {
         version: HoneVersion.current,
         subcommands: [
             AdviseCommand.self, CheckCommand.self, EstimateCommand.self, InspectCommand.self, VerifyCommand.self,
-            TrainCommand.self,
-            EvalCommand.self, CompareCommand.self, GateCommand.self, ReportCommand.self,
-            DriftCommand.self, ReplayCommand.self, GenerateCommand.self, ExportCommand.self, TokenizeCommand.self,
-            TokenizerCommand.self, ModelCommand.self, DataCommand.self, TaskCommand.self, VerifierCommand.self,
-            SchemaCommand.self, DoctorCommand.self,
+            TrainCommand.self, EvalCommand.self, CompareCommand.self, GateCommand.self, ReportCommand.self,
+            ShadowCommand.self, CanaryCommand.self, DriftCommand.self, ReplayCommand.self, GenerateCommand.self,
+            ExportCommand.self, TokenizeCommand.self, TokenizerCommand.self, ModelCommand.self, DataCommand.self,
+            TaskCommand.self, VerifierCommand.self, SchemaCommand.self, DoctorCommand.self,
         ])
 }

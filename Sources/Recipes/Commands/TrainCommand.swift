@@ -88,6 +88,7 @@ struct TrainCommand: ReportingCommand {
         }
         if let line = summary.held.line(summary.held.before) { terminal.print("before  \(line)") }
         for result in summary.before { terminal.print("before  \(result.summary)") }
+        for (name, result) in summary.baselines { terminal.print("\(name.rightPadded(to: 7)) \(result.summary)") }
         if let line = summary.held.line(summary.held.after) { terminal.print("after   \(line)") }
         for result in summary.after { terminal.print("after   \(result.summary)") }
         for comparison in summary.forgetting { if let line = comparison.sentence { terminal.print("kept    \(line)") } }

@@ -28,20 +28,29 @@ struct LeftOutRows: Sendable {
         let corruption: CorruptionPolicy =
             data.onCorrupt == .fail
             ? .fail : .quarantine(log: log.path, maxBadFraction: data.maxBad ?? 0.001)
-        let judged = try Self.judged(recipe)
-        let trained = try zip(data.train, sources).map { settings, source in
-            let filter = try settings.rowFilter
-            let decoder = try RecordDecoder(
-                source: corruption == .fail ? source : SoundRows(source: source), format: settings.format,
-                columns: settings.columns.mappings)
-            return CheckedSource(.train, source, decoder, limit: settings.maxSamples) { row, _ in
-                filter?.matches(row) ?? true
+        // Rows that are held out of these files are judged by too, and are not themselves left out.
+        let rule = HoldoutRule(
+            fraction: data.decontaminate.contains(.suites) && data.eval.isEmpty ? data.valFraction : 0,
+            groupBy: data.groupBy, seed: UInt64(recipe.seed))
+        func opened(_ side: CheckedRow.Side, isHeld: Bool) throws -> [CheckedSource] {
+            try zip(data.train, sources).map { settings, source in
+                let filter = try settings.rowFilter
+                let decoder = try RecordDecoder(
+                    source: corruption == .fail ? source : SoundRows(source: source), format: settings.format,
+                    columns: settings.columns.mappings)
+                return CheckedSource(side, source, decoder, limit: settings.maxSamples) { row, _ in
+                    guard filter?.matches(row) ?? true else { return false }
+                    return try rule.fraction > 0 ? rule.holdsOut(row) == isHeld : !isHeld
+                }
             }
         }
+        let judged = try Self.judged(recipe)
+        let held = rule.fraction > 0 ? try opened(.suite(RecipeRows.heldOut), isHeld: true) : []
+        let trained = try opened(.train, isHeld: false)
         let common = CommonText(samples: (judged + trained).map { $0.sample(512).map(\.prompt) })
         var removal = try RowRemoval(RowRemoval.Duplicates(data.dedup), common: common)
-        for source in judged {
-            try source.forEachBatch { batch in
+        for (source, corruption) in judged.map({ ($0, .fail) }) + held.map({ ($0, corruption) }) {
+            try source.forEachBatch(corruption: corruption) { batch in
                 if stop.isRequested { throw CancellationError() }
                 for case .row(let row) in batch { removal.addJudged(row) }
             }

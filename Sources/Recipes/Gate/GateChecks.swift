@@ -52,8 +52,9 @@ struct GateChecks {
         } else {
             report = try RecipeDataCheck.run(loaded, options: .init(quick: true))
         }
-        let found = report.findings.filter { $0.check.hasPrefix("overlap") && $0.severity > .note }
-        let count = report.rowCounts.filter { $0.key != "train" }.values.reduce(0, +)
+        let judged = loaded.recipe.gatedRows
+        let found = report.findings.filter { $0.isLeak(into: judged) && $0.severity > .note }
+        let count = report.rowCounts.filter { judged.contains($0.key) }.values.reduce(0, +)
         guard found.isEmpty else {
             return (false, found.map { "\($0.message). \($0.edit)" }.joined(separator: " "))
         }
@@ -130,4 +131,22 @@ struct GateChecks {
     private var final: URL { folder.appending(path: "final") }
 
     private func figure(_ value: Double) -> String { String(format: "%.4g", value) }
+}
+
+extension Recipe {
+    /// The suites whose rows decide the gate, with `data.eval` where held-out rows do.
+    var gatedRows: Set<String> {
+        Set(
+            (gate?.require ?? []).compactMap(\.metric).compactMap { metric in
+                let parts = metric.split(separator: ".").map(String.init)
+                return parts.first == "eval" ? RecipeRows.heldOut : parts.dropFirst().first
+            })
+    }
+}
+
+extension Finding {
+    /// Whether it is that rows of these suites are among those to train on.
+    func isLeak(into suites: Set<String>) -> Bool {
+        check.hasPrefix("overlap") && (figures["suite"]?.string.map { suites.contains($0) } ?? true)
+    }
 }

@@ -17,7 +17,9 @@ extension RunReport {
 
     /// The files of a run that other parts of Hone know how to show.
     private static let sections: [Section] = [
-        Section(file: RunFolder.gate, heading: "Gate", place: .verdict) { try GateVerdict(json: $0).blocks },
-        Section(file: RunFolder.dataCheck, heading: "Data", place: .data) { try DataCheckReport(json: $0).blocks },
+        Section(file: RunFolder.gate, heading: "The gate", place: .verdict) { try GateVerdict(json: $0).blocks },
+        Section(file: RunFolder.dataCheck, heading: "What the checks found", place: .data) {
+            try DataCheckReport(json: $0).blocks
+        },
     ]
 }

@@ -1,13 +1,15 @@
 import TextCore
 
 /// What the model is compared with beside itself before training: the base model told what to do, the base model with
-/// examples, or another model behind an endpoint.
+/// examples, another model behind an endpoint, or a linear classifier.
 public struct BaselineSettings: Sendable, Hashable {
     public var name = ""
     /// What is said first, as the system; empty for nothing.
     public var prompt = ""
     /// Examples from the training rows that are shown before each question.
     public var fewShot = 0
+    /// Whether it is a linear classifier over words, trained on the training rows, instead of a language model.
+    public var classifier = false
     /// The address of a service of OpenAI's kind, up to `/chat/completions`; the recipe's own model when `nil`.
     public var endpoint: String?
     /// The model's name there.
@@ -33,6 +35,9 @@ extension BaselineSettings: RecipeSection {
                 "few_shot", \.fewShot, "Examples from the training rows that are shown before each question.",
                 in: .within(0...256)),
             Field(
+                "classifier", \.classifier,
+                "Whether it is a linear classifier over words, trained on the training rows in seconds."),
+            Field(
                 "endpoint", \.endpoint,
                 "Address of a service of OpenAI's kind, up to /chat/completions; the recipe's own model if absent."),
             Field("model", \.model, "The model's name at the endpoint."),
@@ -55,11 +60,16 @@ extension BaselineSettings: RecipeSection {
                 "name", "a baseline is named '\(name)'", why: "Its name becomes part of the names of files",
                 fix: "Use letters, digits, '-', '_' and '.'")
         }
-        if prompt.isEmpty, fewShot == 0, endpoint == nil {
+        if prompt.isEmpty, fewShot == 0, endpoint == nil, !classifier {
             decoder.report(
                 decoder.position(of: decoder.key), "\(decoder.key) is the base model as it is",
                 why: "That is measured before the first step anyway (at_start)",
-                fix: "Add `prompt`, `few_shot` or `endpoint`, or remove it")
+                fix: "Add `prompt`, `few_shot`, `classifier: true` or `endpoint`, or remove it")
+        }
+        for key in ["prompt", "few_shot", "endpoint"] where classifier && decoder.isWritten(key) {
+            decoder.report(
+                key, "\(decoder.key(key)) is written, but the baseline is a classifier",
+                why: "A classifier is told nothing", fix: "Remove one of the two")
         }
         if endpoint != nil, model == nil {
             decoder.report(

@@ -41,7 +41,10 @@ extension RunReportWriter {
         for suite in measured { blocks += (suite.after?.remarks ?? []).map { .paragraph(ReportText.literal($0)) } }
         blocks += baselines(measured) + speed(measured)
         for suite in measured {
-            if let table = classes(suite) { blocks.append(table) }
+            blocks += [
+                breakdown(suite, "labels", suite.after?.classes?["classes"], name: "label", count: "support"),
+                breakdown(suite, "fields of JSON", suite.after?.fields, name: "field", count: "expected"),
+            ].compactMap(\.self)
         }
         return blocks
     }
@@ -93,6 +96,19 @@ extension RunReportWriter {
                 series: ["before training", "after"], rows: rows))
     }
 
+    /// Baselines with a better figure than the trained model's, in words.
+    var betterBaselines: [String] {
+        suites.flatMap { suite in
+            suite.baselines.compactMap { name, result -> String? in
+                guard let (metric, value) = result.leading, let tuned = suite.after?.figures[metric] else { return nil }
+                let words = MetricWords(metric)
+                guard words.higherIsBetter ? value > tuned : value < tuned else { return nil }
+                return "\(ReportText.code(name)) has \(MetricWords.title(metric)) \(words.text(value)) on "
+                    + "\(ReportText.code(suite.name)), the trained model \(words.text(tuned))"
+            }
+        }
+    }
+
     private func baselines(_ suites: [RunSuite]) -> [ReportBlock] {
         let rows = suites.flatMap { suite in
             suite.baselines.map { name, result -> [String] in
@@ -118,14 +134,24 @@ extension RunReportWriter {
         ]
     }
 
+    private static func speedTitle(_ metric: String) -> String {
+        switch metric {
+        case "latency_p50": "median, in ms"
+        case "latency_p95": "95 % are within, in ms"
+        case "tokens_per_second": "tokens a second"
+        default: MetricWords.title(metric)
+        }
+    }
+
     private func speed(_ suites: [RunSuite]) -> [ReportBlock] {
         let rows = suites.flatMap { suite in
-            (suite.after ?? suite.before)?.figures.keys.filter(Self.isSpeed).map { metric -> [String] in
+            (suite.after ?? suite.before)?.figures.keys.filter { Self.isSpeed($0) && $0 != "latency_ms" }.map {
+                metric -> [String] in
                 func shown(_ result: RunSuite.Result?) -> String {
                     result?.figures[metric].map { ReportText.number($0, digits: 3) } ?? "–"
                 }
                 return [
-                    ReportText.literal(suite.name), MetricWords.title(metric), shown(suite.before), shown(suite.after),
+                    ReportText.literal(suite.name), Self.speedTitle(metric), shown(suite.before), shown(suite.after),
                 ]
             } ?? []
         }
@@ -137,26 +163,32 @@ extension RunReportWriter {
         ]
     }
 
-    /// The labels that are told apart worst.
-    private func classes(_ suite: RunSuite) -> ReportBlock? {
-        let classes = (suite.after?.classes?["classes"]?.array ?? []).compactMap { row -> (String, Int, [Double?])? in
-            guard let label = row["label"]?.string, let support = row["support"]?.int else { return nil }
-            return (label, support, ["precision", "recall", "f1"].map { row[$0]?.measured })
+    /// Precision and recall of the parts of a suite, the worst first; `nil` where there are no two.
+    ///
+    /// - Parameters:
+    ///   - noun: what the parts are: labels, fields.
+    ///   - table: objects with the part's name below `name` and how often it is expected below `count`.
+    private func breakdown(
+        _ suite: RunSuite, _ noun: String, _ table: JSON?, name: String, count: String
+    ) -> ReportBlock? {
+        let parts = (table?.array ?? []).compactMap { row -> (name: String, count: Double, figures: [Double?])? in
+            guard let name = row[name]?.string, let count = row[count]?.measured, count > 0 else { return nil }
+            return (name, count, ["precision", "recall", "f1"].map { row[$0]?.measured })
         }
-        guard classes.count > 1 else { return nil }
-        let worst = classes.filter { $0.1 > 0 }.sorted { ($0.2[2] ?? 0, $0.0) < ($1.2[2] ?? 0, $1.0) }
+        guard parts.count > 1 else { return nil }
+        let worst = parts.sorted { ($0.figures[2] ?? 0, $0.name) < ($1.figures[2] ?? 0, $1.name) }
         let shown = worst.prefix(25)
-        let rows = shown.map { label, support, figures in
-            [ReportText.code(label), ReportText.grouped(support)]
-                + figures.map { $0.map { ReportText.percent($0) } ?? "–" }
+        let rows = shown.map { part in
+            [ReportText.code(part.name), ReportText.number(part.count)]
+                + part.figures.map { $0.map { ReportText.percent($0) } ?? "–" }
         }
-        let count = shown.count == worst.count ? "\(worst.count)" : "\(shown.count) of \(worst.count)"
+        let number = shown.count == worst.count ? "\(worst.count)" : "\(shown.count) of \(worst.count)"
         return .details(
-            summary: "\(ReportText.literal(suite.name)): \(count) labels, the worst first",
+            summary: "\(ReportText.literal(suite.name)): \(number) \(noun), the worst first",
             [
                 .table(
                     ReportTable(
-                        [.text("label"), .number("questions"), .number("precision"), .number("recall"), .number("F1")],
+                        [.text(name), .number("expected"), .number("precision"), .number("recall"), .number("F1")],
                         rows: rows))
             ])
     }

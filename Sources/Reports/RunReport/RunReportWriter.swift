@@ -94,6 +94,14 @@ struct RunReportWriter {
                         "The recipe has no `gate`. Add one, and a suite that shares nothing with the training rows, and "
                         + "every run ends in a verdict."))
         }
+        let better = betterBaselines
+        if !better.isEmpty {
+            blocks.append(
+                .verdict(
+                    .unsure, title: better.count == 1 ? "A baseline does better" : "Baselines do better",
+                    text: better.joined(separator: "; ") + ". What costs less and does as much needs no trained model.")
+            )
+        }
         return blocks
     }
 

@@ -16,6 +16,8 @@ struct RunSuite {
         var isRegression: Bool
         /// How well labels were told apart.
         var classes: JSON?
+        /// How well the fields of JSON were found.
+        var fields: JSON?
         var answers: [Answer]
 
         var leading: (name: String, value: Double)? { figures.elements.first.map { ($0.key, $0.value) } }
@@ -84,7 +86,8 @@ struct RunSuite {
         let result = Result(
             step: step, count: count, figures: figures,
             remarks: (members["remarks"]?.array ?? []).compactMap(\.string),
-            isRegression: members["regression"]?.bool ?? false, classes: members["class_table"], answers: answers)
+            isRegression: members["regression"]?.bool ?? false, classes: members["class_table"],
+            fields: members["field_table"], answers: answers)
         return (members["suite"]?.string, result)
     }
 
