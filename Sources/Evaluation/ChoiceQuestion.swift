@@ -220,7 +220,9 @@ public struct ChoiceQuestion: Sendable, Hashable {
     ) throws(EncodingError) -> SuiteItem {
         guard form == .text || choices.count <= 26 else {
             throw EncodingError(
-                source: source, message: "\(choices.count) choices are more than there are letters; write `choices: text`")
+                source: source,
+                message: "\(choices.count) choices are more than there are letters; "
+                    + "write `choices: text`")
         }
         let (question, answers) = asked(form)
         let message: JSON = ["role": "user", "content": .string(question)]

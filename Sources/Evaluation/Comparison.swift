@@ -13,7 +13,8 @@ public struct SuiteComparison: Sendable {
         public var first, second: Double
         /// By how much the second is higher; a share of the first's value where `traits.isRelative`.
         public var difference: Double
-        /// Where the true difference lies with 95 % confidence, by the paired bootstrap; `nil` where the rows cannot tell.
+        /// Where the true difference lies with 95 % confidence, by the paired bootstrap and, for what is right or wrong, the
+        /// score interval of paired shares, whichever is wider; `nil` where the rows cannot tell.
         public var lower, upper: Double?
         /// How often as large a difference comes by chance, to either side: McNemar's exact test for what is right or
         /// wrong, the paired bootstrap otherwise; `nil` where rows are not told apart.
@@ -127,14 +128,19 @@ public struct SuiteComparison: Sendable {
             contrast: traits.isRelative ? .relativeChange : .difference, seed: seed)
         // Of the rows that both have; the values of all stand beside it.
         metric.difference = bootstrap.estimate
-        metric.lower = bootstrap.lowerBound(level: 0.025).finite
-        metric.upper = bootstrap.upperBound(level: 0.025).finite
+        // Rows that all differ by the same say nothing of how rows vary.
+        if bootstrap.standardError > 0 {
+            metric.lower = bootstrap.lowerBound(level: 0.025).finite
+            metric.upper = bootstrap.upperBound(level: 0.025).finite
+        }
         let isBinary = pairs.allSatisfy { [0, 1].contains($0.value) && [0, 1].contains($1.value) }
-        if isBinary {
-            metric.pValue =
-                McNemar(
-                    gains: pairs.count { $0.value < $1.value }, losses: pairs.count { $0.value > $1.value }
-                ).twoSidedExact
+        if isBinary, !isWeighted, !traits.isRelative {
+            let (gains, losses) = (pairs.count { $0.value < $1.value }, pairs.count { $0.value > $1.value })
+            // Few pairs that differ, or none, leave the bootstrap without width; the wider of the two bounds stands.
+            let shares = PairedShares(pairs: pairs.count, gains: gains, losses: losses)
+            metric.lower = min(metric.lower ?? -1, shares.lowerBound(level: 0.025))
+            metric.upper = max(metric.upper ?? 1, shares.upperBound(level: 0.025))
+            metric.pValue = McNemar(gains: gains, losses: losses).twoSidedExact
         } else {
             metric.pValue = min(1, 2 * min(bootstrap.pValue(above: 0), bootstrap.pValue(below: 0)))
         }

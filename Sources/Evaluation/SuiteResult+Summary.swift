@@ -15,7 +15,9 @@ extension SuiteResult {
             parts.append(
                 "\(percent(accuracy)) of \(count) \(kind == .preference ? "pairs" : "right"), 95 % interval "
                     + "\(percent(interval.lower)) to \(percent(interval.upper))")
-            if let value = figures["accuracy_norm"] { parts.append("\(percent(value)) by the mean a byte") }
+            if let value = figures["accuracy_norm"] {
+                parts.append("\(percent(value)) by the mean a \(kind == .preference ? "token" : "byte")")
+            }
             if let baseRate { parts.append("base rate \(percent(baseRate))") }
             if unjudged > 0 { parts.append("\(unjudged) not judged") }
             if let stoppedShare, stoppedShare < 1 {

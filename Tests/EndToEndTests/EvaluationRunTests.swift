@@ -65,7 +65,8 @@ import TextCore
             let share = try #require(suite(name, "after")?["accuracy"]?.double)
             #expect((0...1).contains(share) && suite(name, "after")?["base_rate"]?.double ?? 0 > 0)
         }
-        #expect(suite("extract", "after")?["field_f1"] == 0 && suite("extract", "after")?["valid"] == 0)
+        let extracted = suite("extract", "after")
+        #expect(extracted?["field_f1"]?.double == 0 && extracted?["valid"]?.double == 0)
         #expect(trained["regression"]?.array?.compactMap { $0["suite"]?.string } == ["general", "drift"])
         // Timed before the first and after the last step, and not between.
         let all = RunEvaluations(run: workspace.url("runs/run"))

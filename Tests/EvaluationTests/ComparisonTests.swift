@@ -42,9 +42,13 @@ import Training
         #expect(metric.pValue == McNemar(gains: 8, losses: 2).twoSidedExact)
         let bootstrap = PairedBootstrap(
             candidate: second.map { $0 ? 1 : 0 }, baseline: first.map { $0 ? 1 : 0 })
-        #expect(metric.lower == bootstrap.lowerBound(level: 0.025))
-        #expect(metric.upper == bootstrap.upperBound(level: 0.025))
+        let shares = PairedShares(pairs: 40, gains: 8, losses: 2)
+        #expect(metric.lower == min(bootstrap.lowerBound(level: 0.025), shares.lowerBound(level: 0.025)))
+        #expect(metric.upper == max(bootstrap.upperBound(level: 0.025), shares.upperBound(level: 0.025)))
         #expect(metric.verdict == (metric.lower ?? 0 > 0 ? .better : .undecided))
+        // Rows that are all the same are no proof that the models are.
+        let same = try SuiteComparison(result(first), result(first)).metrics[0]
+        #expect(same.difference == 0 && (same.lower ?? 0) < -0.05 && (same.upper ?? 0) > 0.05 && same.pValue == 1)
         let back = try SuiteComparison(result(second), result(first))
         #expect(back.wins.count == 2 && back.losses.count == 8 && back.metrics[0].pValue == metric.pValue)
     }

@@ -68,7 +68,8 @@ import Training
             tokenizer: tiny.tokenizer, template: nil, trainOn: .assistant, stopIDs: tiny.stopIDs)
         let items = try (0..<12).map { index in
             let row: JSON = [
-                "question": .string("question \(index)"), "choices": ["red", "a longer answer", .string("blue \(index)")],
+                "question": .string("question \(index)"),
+                "choices": ["red", "a longer answer", .string("blue \(index)")],
                 "answer": .integer(index % 3),
             ]
             return try ChoiceQuestion(row: row).item(

@@ -105,7 +105,8 @@ struct ComparisonReport {
                             .text("Metric"), .number("First"), .number("Second"), .number("Difference"),
                             .number("95 % interval"), .number("p"), .number("Rows"),
                         ], rows: suite.metrics.map { cells($0) + [$0.pairs == 0 ? "" : "\($0.pairs)"] },
-                        caption: "Intervals by the paired bootstrap; p by McNemar's exact test where rows are right or "
+                        caption:
+                            "Intervals by the paired bootstrap, widened for what is right or wrong to the score interval; p by McNemar's exact test where rows are right or "
                             + "wrong, else by the bootstrap. Latency is of few requests and has no interval here.")))
             blocks.append(.paragraph("\(suite.wins.count) rows won, \(suite.losses.count) lost."))
             for (title, list) in [("Won", suite.wins), ("Lost", suite.losses)] where !list.isEmpty {
