@@ -127,6 +127,18 @@ extension Recipe: RecipeSection {
         if !decoder.isWritten("train.learning_rate") { train.learningRate = defaultLearningRate }
     }
 
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        guard method == .rft, case .mapping(let pairs) = resolved(purpose, without: ["train"]) else {
+            return resolved(purpose, without: [])
+        }
+        // Prompts and answers of a step are counted in rft; a batch of rows beside them would be refused.
+        let place = pairs.firstIndex { $0.key == "logging" || $0.key == "checkpoint" } ?? pairs.count
+        var all = pairs
+        let batches = train.resolved(purpose, without: ["global_batch_size"])
+        all.insert(ResolvedValue.Pair(key: "train", value: batches), at: place)
+        return .mapping(all)
+    }
+
     private mutating func finishName(_ decoder: RecipeDecoder) {
         if name.isEmpty, !decoder.isWritten("name") {
             name = Recipe.defaultName(for: decoder.root.position.source.name)

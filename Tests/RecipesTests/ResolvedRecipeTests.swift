@@ -18,6 +18,12 @@ import TextCore
             + "evaluation:\n  suites:\n    - {name: a, path: rows.jsonl, verifier: label, labels: [x, \"1\", \"no\"]}\n"
             + "    - {name: b, path: rows.jsonl, metric: loss, columns: {prompt: \"a b\"}}\n",
         start + "sft: {train_on: all, neftune_alpha: 0.5}\ncheckpoint: {every_steps: 3}\nlogging: {samples_every: 4}\n",
+        start
+            + "method: rft\nrft: {group_size: 4, prompts_per_step: 2}\nrewards:\n  - {verifier: exact}\n"
+            + "  - {verifier: json_valid, role: gate}\ntrain: {max_steps: 2}\n",
+        start
+            + "evaluation:\n  suites: [{name: a, path: rows.jsonl, verifier: exact}]\n  baselines:\n    - {name: l, classifier: true}\n    - {name: few, few_shot: 2}\n    - {name: far, endpoint: \"http://localhost/v1\", model: m}\n  regression:\n    - {name: mc, path: rows.jsonl, metric: multiple_choice}\n    - {name: kl, path: rows.jsonl, metric: kl}\n"
+            + "gate:\n  baseline: baseline:l\n  require: [{metric: suites.a.accuracy}, {check: export_parity}]\n",
         "schema: 1\nmodel: {init: {config: rows.jsonl, tokenizer: model}}\ndata: {train: rows.jsonl, val_fraction: 0.1}\n",
     ]
 

@@ -175,9 +175,13 @@ extension RecipeSection {
         return section
     }
 
-    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue { resolved(purpose, without: []) }
+
+    /// The section as it is written, less keys that nothing reads and that a recipe must therefore not have.
+    func resolved(_ purpose: ResolvedPurpose, without unread: Set<String>) -> ResolvedValue {
         var pairs: [(key: String, value: ResolvedValue)] = []
-        for field in Self.table.fields where purpose == .file || field.changesResults {
+        for field in Self.table.fields
+        where (purpose == .file || field.changesResults) && !unread.contains(field.member.name) {
             let value = field.resolved(self, purpose)
             if !value.isNull { pairs.append((field.member.name, value)) }
         }

@@ -83,4 +83,11 @@ extension BaselineSettings: RecipeSection {
                 fix: "Add `endpoint: https://…/v1`, or remove it")
         }
     }
+
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        var unread: Set<String> = []
+        if classifier { unread.formUnion(["prompt", "few_shot"]) }
+        if endpoint == nil { unread.formUnion(["model", "api_key_env", "input_price", "output_price", "concurrency"]) }
+        return resolved(purpose, without: unread)
+    }
 }

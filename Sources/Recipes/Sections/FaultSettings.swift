@@ -111,14 +111,8 @@ extension FaultSettings: RecipeSection {
     }
 
     package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
-        var pairs: [(key: String, value: ResolvedValue)] = []
-        for field in Self.table.fields where purpose == .file || field.changesResults {
-            // A threshold that nothing reads would make the written recipe one that is refused.
-            if field.member.name == "spike_threshold", onSpike == .ignore { continue }
-            let value = field.resolved(self, purpose)
-            if !value.isNull { pairs.append((field.member.name, value)) }
-        }
-        return .mapping(pairs)
+        // A threshold that nothing reads would make the written recipe one that is refused.
+        resolved(purpose, without: onSpike == .ignore ? ["spike_threshold"] : [])
     }
 }
 

@@ -206,4 +206,11 @@ extension RewardEntry: RecipeSection {
                 why: "Only a reward is multiplied", fix: "Remove it, or write `role: reward`")
         }
     }
+
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        var unread: Set<String> = []
+        if role != .gate, role != .filter { unread.insert("at_least") }
+        if role != .reward, role != .shaping { unread.insert("weight") }
+        return resolved(purpose, without: unread)
+    }
 }

@@ -127,4 +127,10 @@ extension RolloutSettings: RecipeSection {
                 why: "Nothing reads it", fix: "Remove it, or write `engine: replay`")
         }
     }
+
+    package func resolved(_ purpose: ResolvedPurpose) -> ResolvedValue {
+        // What nothing reads would make the written recipe one that is refused.
+        let unread: Set<String> = environment == nil ? ["max_turns", "max_tool_calls"] : []
+        return resolved(purpose, without: unread)
+    }
 }
