@@ -608,6 +608,20 @@ extension BadRecipe {
                 #"recipe.yaml:14:15: gate.require.4.check must be one of no_contamination, export_parity, stops_cleanly, no_nan, not the string 'nan'. An unknown word would leave the choice to chance. Did you mean 'no_nan'?"#,
             ]),
         BadRecipe(
+            "gate on another baseline",
+            #"""
+            schema: 1
+            model: model
+            data: rows.jsonl
+            evaluation:
+              suites: [{name: test, path: rows.jsonl, verifier: exact}]
+              baselines: [{name: linear, classifier: true}]
+            gate: {baseline: "baseline:liner", require: {metric: suites.test.accuracy}}
+            """#,
+            [
+                #"recipe.yaml:7:18: gate.baseline names baseline 'liner', which evaluation.baselines does not have. Gains would be measured from nothing. Did you mean 'linear'?"#
+            ]),
+        BadRecipe(
             "planned field",
             #"""
             schema: 1

@@ -257,6 +257,14 @@ extension Recipe {
                         + (names.isEmpty ? "none yet" : names.joined(separator: ", ")))
             }
         }
+        if case .named(let name) = gate.baseline, !evaluation.baselines.contains(where: { $0.name == name }) {
+            let known = evaluation.baselines.map(\.name)
+            decoder.report(
+                "gate.baseline", "gate.baseline names baseline '\(name)', which evaluation.baselines does not have",
+                why: "Gains would be measured from nothing",
+                fix: nearestName(to: name, among: known).map { "Did you mean '\($0)'?" }
+                    ?? "Add `{name: \(name), classifier: true}` or another to evaluation.baselines")
+        }
         let needsStart = gate.require.contains { $0.minGain != nil || $0.maxDrop != nil || $0.maxRise != nil }
         if gate.baseline == .base, needsStart, !evaluation.atStart {
             decoder.report(
