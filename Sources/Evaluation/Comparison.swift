@@ -121,11 +121,13 @@ public struct SuiteComparison: Sendable {
         guard pairs.count > 1, pairs.allSatisfy({ isUsable($0) && isUsable($1) }) else { return metric }
         // Rows that count alike need no weights, which is quicker.
         let isWeighted = pairs.contains { $0.weight != 1 || $1.weight != 1 }
+        let isBinary = pairs.allSatisfy { [0, 1].contains($0.value) && [0, 1].contains($1.value) }
+        let isShare = isBinary && !isWeighted && !traits.isRelative
         let bootstrap = PairedBootstrap(
             candidate: pairs.map(\.1.value), baseline: pairs.map(\.0.value),
             weights: isWeighted ? pairs.map(\.1.weight) : nil,
             baselineWeights: isWeighted ? pairs.map(\.0.weight) : nil,
-            contrast: traits.isRelative ? .relativeChange : .difference, seed: seed)
+            contrast: traits.isRelative ? .relativeChange : .difference, isStudentized: !isShare, seed: seed)
         // Of the rows that both have; the values of all stand beside it.
         metric.difference = bootstrap.estimate
         // Rows that all differ by the same say nothing of how rows vary.
@@ -133,13 +135,14 @@ public struct SuiteComparison: Sendable {
             metric.lower = bootstrap.lowerBound(level: 0.025).finite
             metric.upper = bootstrap.upperBound(level: 0.025).finite
         }
-        let isBinary = pairs.allSatisfy { [0, 1].contains($0.value) && [0, 1].contains($1.value) }
-        if isBinary, !isWeighted, !traits.isRelative {
+        if isShare {
             let (gains, losses) = (pairs.count { $0.value < $1.value }, pairs.count { $0.value > $1.value })
             // Few pairs that differ, or none, leave the bootstrap without width; the wider of the two bounds stands.
             let shares = PairedShares(pairs: pairs.count, gains: gains, losses: losses)
-            metric.lower = min(metric.lower ?? -1, shares.lowerBound(level: 0.025))
-            metric.upper = max(metric.upper ?? 1, shares.upperBound(level: 0.025))
+            // Where one row in thousands differs, most draws have none, and the bootstrap no bound at all.
+            let (lower, upper) = (shares.lowerBound(level: 0.025), shares.upperBound(level: 0.025))
+            metric.lower = min(metric.lower ?? lower, lower)
+            metric.upper = max(metric.upper ?? upper, upper)
             metric.pValue = McNemar(gains: gains, losses: losses).twoSidedExact
         } else {
             metric.pValue = min(1, 2 * min(bootstrap.pValue(above: 0), bootstrap.pValue(below: 0)))

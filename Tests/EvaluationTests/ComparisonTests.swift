@@ -41,7 +41,7 @@ import Training
         #expect(metric.name == "accuracy" && metric.pairs == 40 && abs(metric.difference - 0.15) < 1e-12)
         #expect(metric.pValue == McNemar(gains: 8, losses: 2).twoSidedExact)
         let bootstrap = PairedBootstrap(
-            candidate: second.map { $0 ? 1 : 0 }, baseline: first.map { $0 ? 1 : 0 })
+            candidate: second.map { $0 ? 1 : 0 }, baseline: first.map { $0 ? 1 : 0 }, isStudentized: false)
         let shares = PairedShares(pairs: 40, gains: 8, losses: 2)
         #expect(metric.lower == min(bootstrap.lowerBound(level: 0.025), shares.lowerBound(level: 0.025)))
         #expect(metric.upper == max(bootstrap.upperBound(level: 0.025), shares.upperBound(level: 0.025)))
@@ -49,6 +49,10 @@ import Training
         // Rows that are all the same are no proof that the models are.
         let same = try SuiteComparison(result(first), result(first)).metrics[0]
         #expect(same.difference == 0 && (same.lower ?? 0) < -0.05 && (same.upper ?? 0) > 0.05 && same.pValue == 1)
+        // One row of a thousand is in hardly a draw of the bootstrap, and moves no bound to the end of the scale.
+        let many = [Bool](repeating: true, count: 1000)
+        let one = try SuiteComparison(result(many), result(many.dropLast() + [false])).metrics[0]
+        #expect((-0.02 ..< -0.001).contains(one.lower ?? -1) && (0..<0.01).contains(one.upper ?? 1), "\(one)")
         let back = try SuiteComparison(result(second), result(first))
         #expect(back.wins.count == 2 && back.losses.count == 8 && back.metrics[0].pValue == metric.pValue)
     }
