@@ -47,25 +47,6 @@ struct AdviseCommand: ReportingCommand {
     }
 }
 
-/// Where a command writes its report.
-struct ReportFileOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Write a report as Markdown.", valueName: "file"))
-    var markdown: String?
-    @Option(help: ArgumentHelp("Write a report as one HTML page.", valueName: "file"))
-    var html: String?
-
-    /// Writes what is asked for.
-    ///
-    /// - Throws: the error of the disk.
-    func write(_ document: ReportDocument, _ terminal: Terminal) throws {
-        for (path, text) in [(markdown, { document.markdown }), (html, { document.html })] {
-            guard let path else { continue }
-            try Data(text().utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-            terminal.note("wrote \(path)")
-        }
-    }
-}
-
 extension Advice {
     /// The advice for a terminal.
     var lines: [String] {

@@ -26,10 +26,7 @@ struct CompareCommand: ReportingCommand {
     var suite: [String] = []
     @Option(help: ArgumentHelp("Rows of each list of wins and losses that are shown.", valueName: "count"))
     var rows = 5
-    @Option(help: ArgumentHelp("Write the comparison as Markdown.", valueName: "file"))
-    var markdown: String?
-    @Option(help: ArgumentHelp("Write the comparison as one HTML page.", valueName: "file"))
-    var html: String?
+    @OptionGroup var files: ReportFileOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -63,18 +60,7 @@ struct CompareCommand: ReportingCommand {
             for name in suite where !known.contains(name) { throw unknown(name, known) }
         }
         let report = try ComparisonReport(models[0], models[1], only: suite, seed: seed)
-        for (path, text) in [
-            (markdown, report.document(rows: max(rows, 50)).markdown),
-            (html, report.document(rows: max(rows, 200)).html),
-        ] {
-            guard let path else { continue }
-            do {
-                try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-            } catch {
-                throw CommandFailure(
-                    message: "\(path) cannot be written: \(error.localizedDescription)", status: .inputOutput)
-            }
-        }
+        try files.write(report.document(rows: max(rows, 200)), terminal)
         if output.json { return terminal.print(report.json) }
         for line in report.lines(rows: rows) { terminal.print(line) }
     }

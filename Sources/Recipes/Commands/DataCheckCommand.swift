@@ -31,10 +31,7 @@ struct DataCheckCommand: ReportingCommand {
     var strict = false
     @Option(help: ArgumentHelp("Rows to show of each finding.", valueName: "count"))
     var rows = 5
-    @Option(help: ArgumentHelp("Write the report as a page.", valueName: "file"))
-    var html: String?
-    @Option(help: ArgumentHelp("Write the report as Markdown.", valueName: "file"))
-    var markdown: String?
+    @OptionGroup var files: ReportFileOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -58,17 +55,12 @@ struct DataCheckCommand: ReportingCommand {
             throw CommandFailure(message: error.message, status: .usage)
         }
         progress.finish()
-        try write(report, of: loaded)
+        try files.write(
+            ReportDocument(
+                title: "Data of \(loaded.recipe.name)", subtitle: options.recipe, blocks: report.blocks), terminal)
         if output.json { terminal.print(report.json) } else { show(report, on: terminal) }
         let limit: Finding.Severity = strict ? .warning : .error
         if let worst = report.worst, worst >= limit { throw ExitCode(ExitStatus.fellShort.rawValue) }
-    }
-
-    private func write(_ report: DataCheckReport, of loaded: LoadedRecipe) throws {
-        let document = ReportDocument(
-            title: "Data of \(loaded.recipe.name)", subtitle: options.recipe, blocks: report.blocks)
-        if let html { try RowFile.write(document.html, to: html) }
-        if let markdown { try RowFile.write(document.markdown, to: markdown) }
     }
 
     private func show(_ report: DataCheckReport, on terminal: Terminal) {
