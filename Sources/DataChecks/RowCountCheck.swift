@@ -1,4 +1,5 @@
 import OrderedCollections
+import Reports
 import TextCore
 
 /// Counts rows against what a run and a suite need at the least.
@@ -47,11 +48,7 @@ struct RowCountCheck: DataCheck {
 }
 
 /// A number with commas between thousands.
-func grouped(_ number: Int) -> String {
-    var digits = Array(String(number.magnitude))
-    for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
-    return (number < 0 ? "-" : "") + String(digits)
-}
+func grouped(_ number: Int) -> String { ReportText.grouped(number) }
 
 /// A share as per cent with one digit: `4.2 %`.
 func percent(_ part: Int, of whole: Int) -> String {

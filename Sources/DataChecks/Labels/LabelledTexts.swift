@@ -79,9 +79,15 @@ package final class LabelledTexts {
     private func flush() {
         defer { pending.removeAll(keepingCapacity: true) }
         guard failure == nil else { return }
-        if file < 0 { open() }
+        if file < 0 {
+            file = UnnamedFile.make().descriptor
+            guard file >= 0 else {
+                failure = TextStoreError(action: "made", number: errno)
+                return
+            }
+        }
         var start = 0
-        while file >= 0, start < pending.count {
+        while start < pending.count {
             let written = pending.withUnsafeBytes { buffer in
                 buffer.baseAddress.map { write(file, $0 + start, buffer.count - start) } ?? 0
             }
@@ -91,17 +97,6 @@ package final class LabelledTexts {
                 return
             }
             start += written
-        }
-    }
-
-    private func open() {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("hone-texts-XXXXXX").path
-        var name = Array(path.utf8CString)
-        file = mkstemp(&name)
-        if file < 0 {
-            failure = TextStoreError(action: "made", number: errno)
-        } else {
-            unlink(name)
         }
     }
 }

@@ -6,8 +6,6 @@ import ShardIO
 #endif
 
 /// Texts of rows in a temporary file, so that memory does not grow with their length.
-///
-/// The file has no name any more once it is open: it goes away with the process, however that ends.
 final class RowSpool {
     private static let bufferBytes = 1 << 20
     /// What is read at once of a row, in the hope that it is all of it.
@@ -20,10 +18,8 @@ final class RowSpool {
 
     /// - Throws: `DataError` where no temporary file can be made.
     init() throws(DataError) {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("hone-rows-\(UUID().uuidString)").path
-        descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        (descriptor, path) = UnnamedFile.make()
         guard descriptor >= 0 else { throw failed("cannot be made") }
-        unlink(path)
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }

@@ -1,5 +1,6 @@
 import DPO
 import OrderedCollections
+import Reports
 import TextCore
 import Tokenization
 import Training
@@ -212,8 +213,4 @@ struct DataReport {
 }
 
 /// A number with commas between thousands.
-func grouped(_ number: Int) -> String {
-    var digits = Array(String(number.magnitude))
-    for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
-    return (number < 0 ? "-" : "") + String(digits)
-}
+func grouped(_ number: Int) -> String { ReportText.grouped(number) }
